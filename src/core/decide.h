@@ -1,0 +1,66 @@
+/*
+ * The decision: one pure function. The table is "The decision" of quotagate.conf(5); tests/cases/decide.cases holds it
+ * as data.
+ */
+#ifndef CORE_DECIDE_H
+#define CORE_DECIDE_H
+
+#include "core/query.h"
+#include "core/verdict.h"
+
+/* Whose arithmetic says "full". U, m: octets and messages used; L, M: allowed; S: size, at least 1; G: grace. A limit
+   that is not named never refuses. */
+enum store_rule {
+	RULE_FITS, /* U + S > L + G or m + 1 > M */
+	RULE_COURIER, /* U + S > L or m + 1 > M */
+	RULE_EXIM, /* U + S > L or m + 1 > M */
+	RULE_EXIM_EXCLUSIVE, /* U > L or m > M */
+	RULE_DOVECOT_2_3, /* U >= L, or U + S > L + a tenth of L, or m + 1 > M */
+	RULE_DOVECOT_2_4, /* U >= L, or U + S > L + 10 MiB, or m + 1 > M */
+	RULE_CYRUS, /* U > L or m > M */
+	RULE_CYRUS_STRICT, /* U + S > L or m + 1 > M */
+};
+
+/* The names as written in the configuration, null-terminated, in the order of the enum. */
+extern const char *const store_rule_names[];
+
+struct limit {
+	bool named; /* else the next in the order is asked; named with 0 means unlimited and ends the search */
+	uint64_t octets;
+	uint32_t messages; /* 0: unlimited */
+};
+
+/* Whose rule and which limits hold for one mailbox, in the order in which limits are searched. */
+struct terms {
+	enum store_rule rule;
+	uint64_t grace; /* octets, for RULE_FITS */
+	bool ignore_store_limit; /* limit_from = config */
+	struct limit directory, domain, store;
+};
+
+enum on_unknown { UNKNOWN_PASS, UNKNOWN_REJECT, UNKNOWN_DEFER };
+enum on_error { ERROR_PASS, ERROR_DEFER };
+
+/* The `rules` section. */
+struct rules {
+	enum on_unknown unknown;
+	enum on_error error;
+	struct reply full, full_long, too_large, unknown_reject, unknown_defer, error_defer;
+	msec full_for; /* 0: off */
+	uint64_t added; /* octets that the MTA adds after SIZE= */
+};
+
+/* S: the declared size and what is added, at least 1, at most INT64_MAX. */
+uint64_t decide_size(const struct rules *, const struct query *);
+
+/* The limits in force: directory, store's own, domain's, store section's. 0: unlimited. */
+struct limit decide_limit(const struct terms *, const struct facts *);
+
+/* The store's own rule on usage u and messages m. */
+bool decide_is_full(const struct terms *, struct limit, uint64_t u, uint32_t m, uint64_t size);
+
+/* `charge` is what others let in; now - facts->full_since tells how long the mailbox has been full. Never fails. */
+struct verdict decide(const struct rules *, const struct terms *, const struct query *, const struct facts *,
+	struct charge, msec now);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * What a store said of one mailbox. Only what the store said: limits and rules of the configuration are applied when a
+ * question is judged, so a reload takes effect at once. A plain value.
+ */
+#ifndef CORE_FACTS_H
+#define CORE_FACTS_H
+
+#include "base/time.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum facts_state {
+	FACTS_FAILED, /* the store did not answer, or could not tell. Never becomes "no such mailbox" */
+	FACTS_FOUND,
+	FACTS_NO_MAILBOX, /* the store answers for the domain and has no such mailbox */
+	FACTS_NOT_OURS, /* the store does not know the domain */
+};
+
+/* Where the figures come from, for `check` and the log. */
+enum facts_source {
+	SOURCE_NONE,
+	SOURCE_MAILDIRSIZE, /* the sum of a maildirsize file */
+	SOURCE_RECOUNT, /* every message counted now */
+	SOURCE_REMEMBERED, /* a recount that still stands: no directory has changed since */
+	SOURCE_STAT, /* the size of an mbox file, or of a tree of them */
+};
+
+struct facts {
+	enum facts_state state;
+	enum facts_source source;
+	bool firm; /* fit to refuse on; else a refusal first asks the store for firm ones */
+	bool foreign; /* maildirsize: the first line is not as Courier writes it (`config` warns, see store/maildir.c) */
+	uint32_t messages, message_limit; /* limit 0: the store names none */
+	uint64_t usage, limit; /* octets; limit 0: the store names none */
+	msec taken; /* when the look-up that brought them began; set by the gate */
+	msec full_since; /* full on the store's own figures at every look-up since; 0: not full. Kept by the cache */
+};
+
+/* What was let in and is not in the figures yet. */
+struct charge {
+	uint64_t octets;
+	uint32_t messages;
+};
+
+const char *facts_source_name(enum facts_source);
+
+#endif

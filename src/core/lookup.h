@@ -1,0 +1,42 @@
+/*
+ * One question to one store, in flight. Made by the gate, filled by the store. It carries its own text, so that it
+ * outlives the connection that asked.
+ */
+#ifndef CORE_LOOKUP_H
+#define CORE_LOOKUP_H
+
+#include "base/hash.h"
+#include "base/list.h"
+#include "core/facts.h"
+#include "core/mailbox.h"
+
+#define LOOKUP_NOTE 256
+
+struct lookup {
+	/* what is asked */
+	struct mailbox mailbox; /* slices into `text` */
+	unsigned store; /* which of the configured stores */
+	bool firm; /* firm facts are wanted: recount if need be */
+	msec begun;
+
+	/* filled by the store before it calls lookup_done() */
+	struct facts facts;
+	char note[LOOKUP_NOTE]; /* NUL-terminated, one printable line: the path that was read, or why it failed */
+
+	/* the gate's own */
+	struct list in_flight; /* all look-ups, oldest first */
+	struct list same_slot; /* those of one slot of the table by key */
+	struct list waiting; /* the asks that wait for it */
+	struct hash key;
+	struct gate *gate;
+	bool active;
+
+	/* the store's own */
+	void *store_data;
+	char text[MAILBOX_PATH_MAX];
+};
+
+/* The store has filled in facts and note. Exactly one per start, unless cancel came first. Defined by the gate. */
+void lookup_done(struct lookup *, msec now);
+
+#endif

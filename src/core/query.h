@@ -1,0 +1,41 @@
+/*
+ * A question: may this message go to this recipient? A plain value, copied with `=`; its slices look into the
+ * front's input, which stands still until the answer was written.
+ */
+#ifndef CORE_QUERY_H
+#define CORE_QUERY_H
+
+#include "base/hash.h"
+#include "base/str.h"
+
+enum query_kind {
+	QUERY_RECIPIENT, /* `address` is a recipient */
+	QUERY_PATH, /* `address` is the absolute path of an mbox file or a Maildir (exim-quotad) */
+};
+
+enum query_stage {
+	STAGE_RCPT, /* the recipient was just named; size as declared */
+	STAGE_END_OF_MESSAGE, /* the message is here; size as counted */
+};
+
+enum query_purpose {
+	PURPOSE_DELIVER, /* a message will come: a pass is charged */
+	PURPOSE_REPORT, /* somebody only wants to know: nothing is charged */
+	PURPOSE_PEEK, /* answer from what is in the cache, ask no store, charge nothing */
+};
+
+struct query {
+	enum query_kind kind;
+	enum query_stage stage;
+	enum query_purpose purpose;
+	struct str address; /* as the MTA sent it, without <>. At STAGE_END_OF_MESSAGE empty: several recipients */
+	struct str sender; /* envelope sender, empty: the null sender or not told */
+	struct str client; /* address of the SMTP client, empty: not told */
+	uint64_t size; /* octets; 0: not declared; at most INT64_MAX */
+	struct hash transaction; /* the SMTP transaction; none: this question is one of its own, ended by its answer */
+};
+
+/* The front's input moved from `from` (len octets) to `to`: slices that looked into it follow. */
+void query_move(struct query *q, const char *from, size_t len, const char *to);
+
+#endif

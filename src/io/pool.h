@@ -1,0 +1,75 @@
+/*
+ * A pool: one set of helper processes that answer records. Records are opaque here; the caller's structs go over
+ * SOCK_SEQPACKET as they are (both ends are the same program). Each helper works through its records in order, a few are
+ * outstanding at once.
+ *
+ *  - A request goes to the helper that its `affinity` names when that one has room (so what a helper remembers of a
+ *    mailbox is found again), else to the least busy one, else it waits its turn.
+ *  - When a helper dies, the request it had begun fails and the others it held are asked elsewhere; a new helper takes
+ *    its place, with growing pauses (0 to 5 s) when helpers die at birth.
+ *  - A helper that has worked on one request for longer than `hang` is ended and replaced; never more than twice
+ *    `helpers` live, hung ones included.
+ */
+#ifndef IO_POOL_H
+#define IO_POOL_H
+
+#include "base/list.h"
+#include "base/time.h"
+#include "io/nursery.h"
+
+#include <stdint.h>
+#include <uv.h>
+
+/* A record, either way, is at most this many octets (a directory's answer is the largest). */
+#define POOL_RECORD_MAX 65536
+
+struct pool_request {
+	/* set by the caller; the record must stand still until done() or pool_forget() */
+	const void *record;
+	size_t len; /* octets */
+	uint32_t affinity;
+	/* `reply` is valid during the call only; null: no answer, `why` tells ("helper died", "queue is full"...). */
+	void (*done)(struct pool_request *, const void *reply, size_t len, const char *why);
+
+	/* the pool's own */
+	struct list link;
+	struct pool_helper *helper;
+	msec begun;
+};
+
+struct pool_conf {
+	const char *name; /* for the log */
+	size_t set; /* of the nursery */
+	unsigned helpers; /* 1..64 */
+	unsigned outstanding; /* per helper, 1..16 */
+	unsigned queue; /* requests that may wait for a helper's turn; more fail at once */
+	msec hang;
+};
+
+struct pool_stats {
+	uint64_t asked, failed, restarted; /* since the start */
+	unsigned live, queued;
+};
+
+struct pool;
+
+/* Helpers are made at once; one that cannot be made is tried again later. */
+struct pool *pool_open(uv_loop_t *, struct nursery *, const struct pool_conf *, struct err *);
+
+/* Every submit ends in exactly one done(), never before pool_submit() has returned, unless pool_forget() came first. */
+void pool_submit(struct pool *, struct pool_request *);
+
+/* The asker left: done() will not be called, the record is free again. What the helper was told goes on; its reply is
+   dropped. */
+void pool_forget(struct pool *, struct pool_request *);
+
+struct pool_stats pool_stats(const struct pool *);
+
+/* No request may be outstanding. Freed after the turn of the loop. */
+void pool_close(struct pool *);
+
+/* The helper's side: receives records one by one and calls `answer`, which returns the octets of the reply it wrote into
+   `reply` (at most POOL_RECORD_MAX), until the daemon's end is closed. Returns the exit status for nursery_set.run. */
+int pool_serve(int fd, size_t (*answer)(void *state, const void *record, size_t len, void *reply), void *state);
+
+#endif

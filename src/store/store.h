@@ -1,0 +1,49 @@
+/*
+ * A store: one kind of place that knows usage and limit of mailboxes. There are two ways to write one, and both look the
+ * same to the gate: asynchronous ones live on the loop; blocking ones are plain synchronous code that runs in helper
+ * processes (store/blocking.h makes the former of the latter).
+ */
+#ifndef STORE_STORE_H
+#define STORE_STORE_H
+
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "core/decide.h"
+#include "core/lookup.h"
+
+/* Blocking. open() runs in the helper, as the store's user; ask() may block, must not grow memory without bound, and
+   must not trust the mailbox's text, which a stranger typed. */
+struct blocking_type {
+	const char *name;
+	const struct opt *opts; /* its own options of the `store` section */
+	size_t conf_size; /* octets of the struct they fill */
+	enum store_rule rule; /* the default of `rule` */
+	/* A look at the whole conf after the options are read (paths, combinations). May be null. */
+	bool (*check)(const void *conf, struct err *);
+	/* The rule in force is known now: settle what depends on it (what counts). May be null. */
+	void (*prepare)(void *conf, enum store_rule rule);
+	/* True when the store is told the domain (%d, %u or the whole address is used): only then is it asked about
+	   domains that no `domain` section gives it. */
+	bool (*told_domain)(const void *conf);
+	void *(*open)(const void *conf, struct err *);
+	/* Fills facts (state, source, firm, figures); `firm` asks for facts fit to refuse on, whatever they cost. One line
+	   into `note`: what was read, or why it could not be told. */
+	void (*ask)(void *state, const struct mailbox *, bool firm, struct facts *, struct buf *note);
+	void (*close)(void *state);
+};
+
+/* An opened store on the loop. Every start() ends in exactly one lookup_done(), unless cancel() came first. */
+struct store;
+struct store_type {
+	const char *name;
+	void (*start)(struct store *, struct lookup *);
+	void (*cancel)(struct store *, struct lookup *);
+	void (*close)(struct store *);
+};
+
+struct store {
+	const struct store_type *type;
+};
+
+#endif
