@@ -1,0 +1,127 @@
+/* See policy.h. On the path of every question: one pass with memchr, names told apart by their length. */
+#include "wire/policy.h"
+
+/* Where the value of this attribute goes, null when nobody wants it. */
+static struct str *slot(struct policy_request *r, struct str name)
+{
+#define IS(literal) (memcmp(name.at, literal, sizeof(literal) - 1) == 0)
+	switch (name.len) {
+	case 4: return IS("size") ? &r->size : NULL;
+	case 6: return IS("sender") ? &r->sender : NULL;
+	case 7: return IS("request") ? &r->request : NULL;
+	case 8: return IS("instance") ? &r->instance : IS("queue_id") ? &r->queue_id : NULL;
+	case 9: return IS("recipient") ? &r->recipient : NULL;
+	case 13: return IS("sasl_username") ? &r->sasl_username : NULL;
+	case 14: return IS("protocol_state") ? &r->protocol_state : IS("client_address") ? &r->client_address : NULL;
+	case 15: return IS("recipient_count") ? &r->recipient_count : NULL;
+	}
+#undef IS
+	return NULL;
+}
+
+/* The line at `from` without its line end; *next is where the one after it begins, 0 when its end is not there yet. */
+static struct str line_at(struct str in, size_t from, size_t *next)
+{
+	*next = 0;
+	if (from >= in.len)
+		return (struct str){ in.at, 0 };
+	const char *start = in.at + from;
+	const char *lf = memchr(start, '\n', in.len - from);
+	if (!lf)
+		return (struct str){ start, 0 };
+	*next = (size_t)(lf - in.at) + 1;
+	if (lf > start && lf[-1] == '\r')
+		lf--;
+	return (struct str){ start, (size_t)(lf - start) };
+}
+
+/* NUL is looked for once in all the lines: a memchr for each would cost more than the rest of the codec. */
+static bool has_nul(struct str in, size_t from, size_t to)
+{
+	return to > from && memchr(in.at + from, '\0', to - from);
+}
+
+ssize_t policy_decode(struct policy_request *out, struct str in)
+{
+	size_t at = 0, next;
+	memset(out, 0, sizeof(*out));
+	for (;; at = next) {
+		struct str line = line_at(in, at, &next);
+		if (next == 0)
+			return has_nul(in, 0, at) ? -1 : 0;
+		if (line.len == 0)
+			return at == 0 || has_nul(in, 0, at) ? -1 : (ssize_t)next;
+		const char *equals = memchr(line.at, '=', line.len);
+		if (!equals)
+			return -1;
+		struct str name = { line.at, (size_t)(equals - line.at) };
+		struct str *value = slot(out, name);
+		if (value && !value->at)
+			*value = str_from(line, name.len + 1);
+	}
+}
+
+ssize_t policy_span(struct str in, size_t *checked)
+{
+	size_t at = *checked, next;
+	for (;; at = next) {
+		struct str line = line_at(in, at, &next);
+		if (next == 0 || line.len == 0)
+			break;
+		if (!memchr(line.at, '=', line.len))
+			return -1;
+	}
+	if (has_nul(in, *checked, at) || (next && at == 0))
+		return -1;
+	*checked = at;
+	return (ssize_t)next;
+}
+
+uint64_t policy_size(struct str size)
+{
+	uint64_t n;
+	if (!str_u64(size, &n))
+		return 0;
+	return n > INT64_MAX ? INT64_MAX : n;
+}
+
+void policy_encode(struct buf *out, struct str action)
+{
+	buf_put(out, STR("action="));
+	buf_put(out, action);
+	buf_put(out, STR("\n\n"));
+}
+
+bool policy_request_encode(struct buf *out, const struct policy_request *r)
+{
+	const struct {
+		struct str name, value;
+	} rows[] = {
+		{ STR("request="), r->request.at ? r->request : STR("smtpd_access_policy") },
+		{ STR("protocol_state="), r->protocol_state },
+		{ STR("client_address="), r->client_address },
+		{ STR("sender="), r->sender },
+		{ STR("recipient="), r->recipient },
+		{ STR("recipient_count="), r->recipient_count },
+		{ STR("queue_id="), r->queue_id },
+		{ STR("instance="), r->instance },
+		{ STR("size="), r->size },
+		{ STR("sasl_username="), r->sasl_username },
+	};
+	const struct buf before = *out;
+	bool clean = true;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str value = rows[i].value;
+		if (!value.at)
+			continue;
+		clean = clean && str_find(value, '\n') == value.len && str_find(value, '\0') == value.len;
+		buf_put(out, rows[i].name);
+		buf_put(out, value);
+		buf_putc(out, '\n');
+	}
+	buf_putc(out, '\n');
+	if (clean && !out->full)
+		return true;
+	*out = before;
+	return false;
+}
