@@ -1,0 +1,279 @@
+/*
+ * The front for Postfix policy delegation (wire/policy.h), and for Exim, which asks it by ${readsocket}. Judged are
+ * recipients at RCPT and at END-OF-MESSAGE, and requests without a protocol_state; every other state gets DUNNO, which
+ * means "no opinion".
+ *
+ * Postfix' `instance` tells one message from the next on a connection. When it changes, or the connection ends, the
+ * old transaction is over; whether its message came, one knows only where Postfix also asks at END-OF-MESSAGE.
+ *
+ * In trouble this front never answers, it closes: Postfix then tries again and at last takes its default_action.
+ */
+#include "wire/policy.h"
+#include "core/query.h"
+#include "front/front.h"
+
+#define REQUEST_MAX 16384
+#define WORD_MAX_OCTETS 400
+#define ACTION_MAX 512 /* a reply has at most 510 octets */
+
+/* What to answer in place of DUNNO or a reply; null: not set. */
+struct words {
+	const char *pass, *full, *too_large, *unknown, *error;
+};
+
+struct policy_conf {
+	struct words words;
+};
+
+/* Of all connections of one listener. */
+struct policy_shared {
+	bool sees_end; /* Postfix asks here at END-OF-MESSAGE, on the connection on which it asked at RCPT */
+};
+
+struct policy_session {
+	const struct words *words;
+	struct policy_shared *shared;
+	const char *complaint;
+	struct hash_key key; /* of transactions: the listener's key, mixed with listener and host */
+	struct hash transaction; /* the open one, or none */
+	bool at_end; /* it has reached END-OF-MESSAGE */
+
+	bool partial; /* the request came in pieces, the octets up to `checked` are good lines */
+	size_t checked;
+	const char *held_at; /* `held` was decoded from here and is still to be dealt with; null: none */
+	size_t held_len;
+	struct policy_request held;
+};
+
+static bool check_word(struct str word, struct err *err)
+{
+	if (word.len == 0 || word.len > WORD_MAX_OCTETS)
+		return err_set(err, "an answer must have 1 to %d octets, this has %zu", WORD_MAX_OCTETS, word.len);
+	if (!str_is_utf8(word))
+		return err_set(err, "an answer must be ASCII or UTF-8");
+	for (size_t i = 0; i < word.len; i++)
+		if ((unsigned char)word.at[i] < 0x20 || word.at[i] == 0x7F)
+			return err_set(err, "an answer must be one line of printable text");
+	return true;
+}
+
+#define WORD(member, text)                                                                                             \
+	{                                                                                                              \
+		.name = #member, .type = OPT_STRING, .offset = offsetof(struct words, member), .check = check_word,    \
+		.help = text                                                                                           \
+	}
+
+static const struct opt word_rows[] = {
+	WORD(pass, "The answer when the message may come. Without it: DUNNO."),
+	WORD(full,
+		"The answer when the mailbox is full. Without it: the reply of `rules`, such as 452 4.2.2 and a text."),
+	WORD(too_large,
+		"The answer when the message would not even fit into an empty mailbox. Without it: as for `full`."),
+	WORD(unknown,
+		"The answer when there is no such mailbox, or its domain is not ours. Without it: as `rules` say."),
+	WORD(error, "The answer when nothing could be found out. Without it: as `rules` say."),
+	OPT_END,
+};
+
+static const struct opt policy_opts[] = {
+	{ .name = "words",
+		.type = OPT_SECTION,
+		.offset = offsetof(struct policy_conf, words),
+		.rows = word_rows,
+		.help = "Answers in other words than DUNNO and replies, for Exim, or in place of "
+			"Dovecot's quota-status." },
+	OPT_END,
+};
+
+static void policy_start(void *session, const void *conf, void *shared, const struct front_peer *peer)
+{
+	struct policy_session *s = session;
+	const struct policy_conf *c = conf;
+	s->words = &c->words;
+	s->shared = shared;
+	struct hash host = hash_of(peer->key, peer->host.at, peer->host.len);
+	struct hash_key of_host = { host.a, host.b };
+	struct hash both = hash_of(&of_host, &peer->listener, sizeof(peer->listener));
+	s->key = (struct hash_key){ both.a, both.b };
+}
+
+static enum front_step close_with(struct policy_session *s, const char *complaint)
+{
+	s->complaint = complaint;
+	return FRONT_CLOSE;
+}
+
+/* Half an answer must never go out: Postfix could take it for another one. */
+static enum front_step send_action(struct policy_session *s, struct buf *out, struct str action)
+{
+	const struct buf before = *out;
+	policy_encode(out, action);
+	if (!out->full)
+		return FRONT_SEND;
+	*out = before;
+	return close_with(s, "no room for the answer");
+}
+
+static enum front_step send_dunno(struct policy_session *s, struct buf *out, const char *complaint)
+{
+	s->complaint = complaint;
+	return send_action(s, out, STR("DUNNO"));
+}
+
+/* Gets a whole request into s->held: FRONT_SEND when it is there, else FRONT_MORE or FRONT_CLOSE. The first look
+   decodes at once; only what comes in pieces is spanned, so a line is not read again with every octet after it. */
+static enum front_step take_request(struct policy_session *s, struct str in)
+{
+	if (s->held_at && s->held_at == in.at && s->held_len <= in.len)
+		return FRONT_SEND;
+	s->held_at = NULL;
+	ssize_t n = s->partial ? policy_span(in, &s->checked) : policy_decode(&s->held, in);
+	if (n == 0 && in.len < REQUEST_MAX) {
+		s->partial = true;
+		return FRONT_MORE;
+	}
+	if (n < 0)
+		return close_with(s, "malformed request");
+	if (n == 0 || n > REQUEST_MAX)
+		return close_with(s, "request longer than 16384 octets");
+	if (s->partial)
+		policy_decode(&s->held, in);
+	s->partial = false;
+	s->checked = 0;
+	s->held_at = in.at;
+	s->held_len = (size_t)n;
+	return FRONT_SEND;
+}
+
+/* Closes the open transaction. Given up is one that has not reached END-OF-MESSAGE, where that is asked at all. */
+static enum front_step leave(struct policy_session *s, struct query *q)
+{
+	bool abandoned = s->shared->sees_end && !s->at_end;
+	q->transaction = s->transaction;
+	s->transaction = (struct hash){ 0 };
+	s->at_end = false;
+	return abandoned ? FRONT_ABANDONED : FRONT_ENDED;
+}
+
+static enum front_step ask(struct policy_session *s, const struct policy_request *r, enum query_stage stage,
+	struct hash transaction, struct query *q)
+{
+	q->kind = QUERY_RECIPIENT;
+	q->stage = stage;
+	q->purpose = PURPOSE_DELIVER;
+	q->address = r->recipient;
+	q->sender = r->sender;
+	q->client = r->client_address;
+	q->size = policy_size(r->size);
+	q->transaction = transaction;
+	if (hash_is_none(transaction))
+		return FRONT_ASK;
+	if (stage == STAGE_END_OF_MESSAGE) {
+		/* Where RCPT is asked on one connection and this on another, the former never sees its message end. */
+		if (hash_eq(s->transaction, transaction))
+			s->shared->sees_end = true;
+		s->at_end = true;
+	}
+	s->transaction = transaction;
+	return FRONT_ASK;
+}
+
+static enum front_step judge(struct policy_session *s, const struct policy_request *r, struct hash transaction,
+	struct query *q, struct buf *out)
+{
+	if (str_eq(r->protocol_state, STR("END-OF-MESSAGE"))) {
+		if (r->recipient.len == 0 && hash_is_none(transaction))
+			return send_dunno(s, out, NULL);
+		return ask(s, r, STAGE_END_OF_MESSAGE, transaction, q);
+	}
+	if (r->protocol_state.len && !str_eq(r->protocol_state, STR("RCPT")))
+		return send_dunno(s, out, NULL);
+	if (r->recipient.len == 0)
+		return send_dunno(s, out, "request without a recipient");
+	return ask(s, r, STAGE_RCPT, transaction, q);
+}
+
+static enum front_step policy_feed(void *session, struct str in, size_t *eaten, struct query *q, struct buf *out)
+{
+	struct policy_session *s = session;
+	const struct policy_request *r = &s->held;
+	struct hash transaction = { 0 };
+	s->complaint = NULL;
+	*eaten = 0;
+	enum front_step step = take_request(s, in);
+	if (step != FRONT_SEND)
+		return step;
+	bool is_policy = !r->request.at || str_eq(r->request, STR("smtpd_access_policy"));
+	if (is_policy && r->instance.len)
+		transaction = hash_of(&s->key, r->instance.at, r->instance.len);
+	bool is_new = !hash_is_none(transaction) && !hash_eq(transaction, s->transaction);
+	if (is_new && !hash_is_none(s->transaction))
+		return leave(s, q);
+	*eaten = s->held_len;
+	s->held_at = NULL;
+	if (!is_policy)
+		return send_dunno(s, out, "request of an unknown kind");
+	return judge(s, r, transaction, q, out);
+}
+
+/* The word for this verdict, null: none is set. */
+static const char *choose_word(const struct words *words, const struct verdict *v)
+{
+	const char *pass = v->action == ACTION_PASS ? words->pass : NULL;
+	switch (v->reason) {
+	case REASON_NO_MAILBOX:
+	case REASON_NOT_OURS: return words->unknown ? words->unknown : pass;
+	case REASON_ERROR: return words->error ? words->error : pass;
+	case REASON_FULL:
+	case REASON_FULL_LONG: return v->action == ACTION_PASS ? pass : words->full;
+	case REASON_TOO_LARGE:
+		return v->action == ACTION_PASS ? pass : words->too_large ? words->too_large : words->full;
+	case REASON_ROOM:
+	case REASON_NO_LIMIT:
+	case REASON_BAD_ADDRESS:
+	case REASON_NOT_ASKED:
+	case REASON_COUNT: break;
+	}
+	return pass;
+}
+
+static enum front_step policy_answer(void *session, const struct query *q, const struct answer *a, struct buf *out)
+{
+	struct policy_session *s = session;
+	const struct verdict *v = &a->verdict;
+	char text[ACTION_MAX];
+	struct buf action = BUF(text);
+	const char *word = choose_word(s->words, v);
+	if (word)
+		return send_action(s, out, str_of(word));
+	if (v->action == ACTION_PASS)
+		return send_action(s, out, STR("DUNNO"));
+	reply_print(&action, v->reply, q->address);
+	return send_action(s, out, buf_str(&action));
+}
+
+static enum front_step policy_end(void *session, struct query *q)
+{
+	struct policy_session *s = session;
+	return hash_is_none(s->transaction) ? FRONT_MORE : leave(s, q);
+}
+
+static const char *policy_complaint(const void *session)
+{
+	const struct policy_session *s = session;
+	return s->complaint;
+}
+
+const struct front policy_front = {
+	.name = "policy",
+	.opts = policy_opts,
+	.conf_size = sizeof(struct policy_conf),
+	.shared_size = sizeof(struct policy_shared),
+	.session_size = sizeof(struct policy_session),
+	.request_max = REQUEST_MAX,
+	.start = policy_start,
+	.feed = policy_feed,
+	.answer = policy_answer,
+	.end = policy_end,
+	.complaint = policy_complaint,
+};
