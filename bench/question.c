@@ -1,0 +1,104 @@
+/*
+ * The questions of the load generator: policy as Postfix 3.7 sends it (31 attributes, about 720 octets; Postfix,
+ * README_FILES/SMTPD_POLICY_README), and the one line of exim-quotad. See question.h.
+ */
+#include "question.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool policy_write(struct question *q, const struct question_form *form)
+{
+	static const char head[] =
+		"request=smtpd_access_policy\nprotocol_state=RCPT\nprotocol_name=ESMTP\n"
+		"client_address=192.0.2.25\nclient_name=mx7.eu.sender.example\nclient_port=45320\n"
+		"reverse_client_name=mx7.eu.sender.example\nserver_address=198.51.100.10\nserver_port=25\n"
+		"helo_name=mx7.eu.sender.example\nsender=weekly-newsletter-bounces@lists.sender.example\n"
+		"recipient=u";
+	static const char tail[] =
+		"etrn_domain=\nstress=\nsasl_method=\nsasl_username=\nsasl_sender=\nccert_subject=\n"
+		"ccert_issuer=\nccert_fingerprint=\nccert_pubkey_fingerprint=\n"
+		"encryption_protocol=TLSv1.3\nencryption_cipher=TLS_AES_256_GCM_SHA384\n"
+		"encryption_keysize=256\npolicy_context=\ncompatibility_level=3.6\nmail_version=3.7.11\n\n";
+	int n, m;
+
+	/* Postfix's own instance is pid.seconds.microseconds.count, all in hexadecimal. */
+	n = snprintf(
+		q->text, sizeof q->text, "%s00000@%s\nrecipient_count=0\nqueue_id=\ninstance=", head, form->domain);
+	if (n < 0 || (size_t)n >= sizeof q->text)
+		return false;
+	q->user_at = sizeof head - 1;
+	q->transaction_at = (size_t)n;
+	m = snprintf(
+		q->text + n, sizeof q->text - (size_t)n, "0000000000000000.0\nsize=%" PRIu64 "\n%s", form->size, tail);
+	if (m < 0 || (size_t)m >= sizeof q->text - (size_t)n)
+		return false;
+	q->length = (size_t)(n + m);
+	return true;
+}
+
+static enum reply policy_read(const char *in, size_t n)
+{
+	static const char pass[] = "action=DUNNO\n\n", full[] = "action=452 4.2.2 ";
+
+	if (n < 2 || memcmp(in + n - 2, "\n\n", 2) != 0)
+		return REPLY_PART;
+	if (n == sizeof pass - 1 && memcmp(in, pass, n) == 0)
+		return REPLY_PASS;
+	/* One line: the empty one may stand only at the end. */
+	if (n > sizeof full && memcmp(in, full, sizeof full - 1) == 0 && memchr(in, '\n', n) == in + n - 2)
+		return REPLY_FULL;
+	return REPLY_ODD;
+}
+
+static bool quotad_write(struct question *q, const struct question_form *form)
+{
+	int n = snprintf(q->text, sizeof q->text, "%su00000%s\n", form->before, form->after);
+
+	if (form->before[0] != '/' || n < 0 || (size_t)n >= sizeof q->text)
+		return false;
+	q->user_at = strlen(form->before) + 1;
+	q->transaction_at = 0;
+	q->length = (size_t)n;
+	return true;
+}
+
+/* A number of octets; 0 means that the server could not tell, and every user of a benchmark has some. */
+static enum reply quotad_read(const char *in, size_t n)
+{
+	size_t digits = 0;
+
+	while (digits < n && in[digits] >= '0' && in[digits] <= '9')
+		digits++;
+	if (digits == n)
+		return n < 32 ? REPLY_PART : REPLY_ODD;
+	return digits > 0 && in[0] != '0' && in[digits] == '\n' && digits + 1 == n ? REPLY_PASS : REPLY_ODD;
+}
+
+static const struct protocol protocols[] = {
+	{ "policy", policy_write, policy_read },
+	{ "exim-quotad", quotad_write, quotad_read },
+};
+
+const struct protocol *protocol_find(const char *name)
+{
+	for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
+		if (strcmp(protocols[i].name, name) == 0)
+			return &protocols[i];
+	return NULL;
+}
+
+void question_set_user(struct question *q, unsigned user)
+{
+	for (size_t i = 5; i-- > 0; user /= 10)
+		q->text[q->user_at + i] = (char)('0' + user % 10);
+}
+
+void question_set_transaction(struct question *q, uint64_t transaction)
+{
+	if (q->transaction_at == 0)
+		return;
+	for (size_t i = 16; i-- > 0; transaction >>= 4)
+		q->text[q->transaction_at + i] = "0123456789abcdef"[transaction & 15];
+}
