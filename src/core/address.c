@@ -1,0 +1,158 @@
+/*
+ * Addresses as MTAs hand them on (RFC 5321 section 4.1.2, RFC 6531). Postfix writes the local part unquoted, `a b@x`,
+ * Exim and milters may write `"a b"@x`: both become `a b@x`. Only a quote at the very beginning opens a quoted local
+ * part; elsewhere quotes and backslashes are octets like others. One pair of <> around the address is taken away. Source
+ * routes are not looked for: an MTA strips them (RFC 5321 section 4.1.1.3). Never allocates, never reads beyond `in`.
+ */
+#include "core/address.h"
+
+#define NOWHERE SIZE_MAX
+
+static void set_slices(struct address *a, size_t local, size_t domain)
+{
+	size_t whole = domain ? local + 1 + domain : local;
+	a->text[whole] = '\0';
+	a->whole = (struct str){ a->text, whole };
+	a->local = (struct str){ a->text, local };
+	a->domain = (struct str){ a->text + (domain ? local + 1 : local), domain };
+}
+
+static bool is_control(unsigned char c)
+{
+	return c < 0x20 || c == 0x7F;
+}
+
+/* Well-formed, and without the control characters U+0080 to U+009F. */
+static bool is_fit_utf8(struct str s)
+{
+	if (!str_is_utf8(s))
+		return false;
+	for (size_t i = 0; i + 1 < s.len; i++)
+		if ((unsigned char)s.at[i] == 0xC2 && (unsigned char)s.at[i + 1] < 0xA0)
+			return false;
+	return true;
+}
+
+/* Copies `in` to out->text without the quotes of the local part. *len: octets written; *at: where the last @ outside
+   quotes stands, or NOWHERE. */
+static enum address_fault unquote(struct address *out, struct str in, size_t *len, size_t *at)
+{
+	bool inside = in.len && in.at[0] == '"', is_ascii = true;
+	size_t n = 0;
+	*at = NOWHERE;
+	for (size_t i = inside; i < in.len; i++) {
+		unsigned char c = (unsigned char)in.at[i];
+		if (inside && c == '"') {
+			inside = false;
+			if (i + 1 < in.len && in.at[i + 1] != '@')
+				return ADDRESS_QUOTE;
+			continue;
+		}
+		if (inside && c == '\\' && i + 1 < in.len)
+			c = (unsigned char)in.at[++i];
+		else if (c == '@' && !inside)
+			*at = n;
+		if (is_control(c))
+			return ADDRESS_CONTROL;
+		if (n == sizeof(out->text))
+			return ADDRESS_TOO_LONG;
+		is_ascii = is_ascii && c < 0x80;
+		out->text[n++] = (char)c;
+	}
+	*len = n;
+	if (!is_ascii && !is_fit_utf8(in))
+		return ADDRESS_CONTROL;
+	return inside ? ADDRESS_QUOTE : ADDRESS_OK;
+}
+
+/* ASCII only: how other letters fold depends on the domain's own tables (RFC 5895), and those of a local part are nobody
+   else's business (RFC 6530 section 4.2). */
+static void fold_ascii(char *p, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] | 0x20 : p[i]);
+}
+
+static bool is_domain_octet(unsigned char c)
+{
+	unsigned char small = c | 0x20;
+	return (small >= 'a' && small <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' ||
+	       c == '[' || c == ']' || c == ':' || c >= 0x80;
+}
+
+/* Labels of allowed octets, none of them empty. */
+static bool is_domain(const char *p, size_t len)
+{
+	bool at_label = true;
+	for (size_t i = 0; i < len; i++) {
+		if (!is_domain_octet((unsigned char)p[i]) || (at_label && p[i] == '.'))
+			return false;
+		at_label = p[i] == '.';
+	}
+	return !at_label;
+}
+
+enum address_fault address_parse(struct address *out, struct str in, enum fold fold)
+{
+	size_t len = 0, at, local, domain = 0;
+	out->whole = out->local = out->domain = (struct str){ NULL, 0 };
+	if (in.len >= 2 && in.at[0] == '<' && in.at[in.len - 1] == '>')
+		in = (struct str){ in.at + 1, in.len - 2 };
+	enum address_fault fault = unquote(out, in, &len, &at);
+	if (fault != ADDRESS_OK)
+		return fault;
+	local = at == NOWHERE ? len : at;
+	if (local == 0)
+		return ADDRESS_EMPTY;
+	if (at != NOWHERE) {
+		domain = len - at - 1;
+		if (domain && out->text[len - 1] == '.')
+			domain--;
+		if (!is_domain(out->text + at + 1, domain))
+			return ADDRESS_DOMAIN;
+	}
+	if (local > LOCAL_MAX || domain > DOMAIN_MAX)
+		return ADDRESS_TOO_LONG;
+	set_slices(out, local, domain);
+	if (fold == FOLD_ALL)
+		fold_ascii(out->text, out->whole.len);
+	else if (fold == FOLD_DOMAIN)
+		fold_ascii(out->text + local, out->whole.len - local);
+	return ADDRESS_OK;
+}
+
+bool address_base(struct address *out, const struct address *in, struct str delimiters)
+{
+	size_t cut = 0, domain = in->domain.len;
+	while (cut < in->local.len && str_find(delimiters, in->local.at[cut]) == delimiters.len)
+		cut++;
+	if (cut == 0 || cut == in->local.len)
+		return false;
+	memmove(out->text, in->local.at, cut);
+	if (domain) {
+		memmove(out->text + cut + 1, in->domain.at, domain);
+		out->text[cut] = '@';
+	}
+	set_slices(out, cut, domain);
+	return true;
+}
+
+void address_copy(struct address *out, const struct address *in)
+{
+	size_t local = in->local.len, domain = in->domain.len;
+	memmove(out->text, in->text, in->whole.len);
+	set_slices(out, local, domain);
+}
+
+const char *address_fault_text(enum address_fault fault)
+{
+	switch (fault) {
+	case ADDRESS_OK: return "is an address";
+	case ADDRESS_EMPTY: return "has no local part";
+	case ADDRESS_TOO_LONG: return "is longer than an address may be";
+	case ADDRESS_CONTROL: return "holds a control character or ill-formed UTF-8";
+	case ADDRESS_QUOTE: return "has quotes that do not enclose its local part";
+	case ADDRESS_DOMAIN: return "has no valid domain after its @";
+	}
+	return "is no address";
+}
