@@ -49,4 +49,11 @@ struct verdict {
 	const struct reply *reply; /* null for a pass; belongs to the rules */
 };
 
+/* What a front is told: the verdict, and what it rests on. */
+struct answer {
+	struct verdict verdict;
+	struct facts facts; /* of the mailbox that decided; state FACTS_FAILED when there is none */
+	struct charge charge; /* what others let into it */
+};
+
 #endif

@@ -18,12 +18,6 @@ enum front_step {
 	FRONT_ABANDONED, /* the same, but its message will not come: charges are given back */
 };
 
-struct answer {
-	struct verdict verdict;
-	struct facts facts; /* of the mailbox that decided; state FACTS_FAILED when there is none */
-	struct charge charge; /* what others let into it */
-};
-
 /* What the daemon tells a front about the connection. */
 struct front_peer {
 	struct str host; /* the client's address, "" on a unix socket */

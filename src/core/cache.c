@@ -1,0 +1,167 @@
+#include "core/cache.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* How many places the hand looks at for one new mailbox: bounds the work of a question, not the cache. */
+#define LOOK_AT_MOST 64
+
+_Static_assert(sizeof(struct entry) == 120, "a mailbox costs 120 octets and 4 of the table by hash");
+
+struct cache {
+	struct entry *entries;
+	uint32_t *chains; /* by hash: index + 1 of the first entry */
+	size_t capacity, count;
+	size_t hand;
+	uint64_t evicted;
+};
+
+struct cache *cache_new(size_t mailboxes)
+{
+	struct cache *c = calloc(1, sizeof(*c));
+	if (!c)
+		return NULL;
+	c->capacity = mailboxes;
+	c->entries = calloc(mailboxes, sizeof(*c->entries));
+	c->chains = calloc(mailboxes, sizeof(*c->chains));
+	if (!c->entries || !c->chains) {
+		cache_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void cache_free(struct cache *c)
+{
+	if (!c)
+		return;
+	free(c->entries);
+	free(c->chains);
+	free(c);
+}
+
+static uint32_t *chain_of(struct cache *c, const uint32_t key[3])
+{
+	return &c->chains[(uint64_t)key[0] * c->capacity >> 32];
+}
+
+static void key_of(uint32_t key[3], struct hash h)
+{
+	key[0] = (uint32_t)h.a;
+	key[1] = (uint32_t)(h.a >> 32);
+	key[2] = (uint32_t)h.b;
+}
+
+static struct entry *find(struct cache *c, const uint32_t key[3])
+{
+	for (uint32_t i = *chain_of(c, key); i; i = c->entries[i - 1].next)
+		if (memcmp(c->entries[i - 1].key, key, sizeof(c->entries[i - 1].key)) == 0)
+			return &c->entries[i - 1];
+	return NULL;
+}
+
+struct entry *cache_find(struct cache *c, struct hash h)
+{
+	uint32_t key[3];
+	key_of(key, h);
+	struct entry *e = find(c, key);
+	if (e)
+		e->wanted = true;
+	return e;
+}
+
+static void unchain(struct cache *c, const struct entry *e)
+{
+	uint32_t *at = chain_of(c, e->key);
+	while (&c->entries[*at - 1] != e)
+		at = &c->entries[*at - 1].next;
+	*at = e->next;
+}
+
+/* A second chance for those asked for since the hand's last visit. */
+static struct entry *evict(struct cache *c, uint32_t before)
+{
+	for (int looked = 0; looked < LOOK_AT_MOST; looked++) {
+		struct entry *e = &c->entries[c->hand];
+		c->hand = (c->hand + 1) % c->capacity;
+		if (tally_holds(&e->tally, before))
+			continue;
+		if (e->wanted) {
+			e->wanted = false;
+			continue;
+		}
+		unchain(c, e);
+		c->evicted++;
+		return e;
+	}
+	return NULL;
+}
+
+struct entry *cache_make(struct cache *c, struct hash h, uint32_t before)
+{
+	uint32_t key[3];
+	key_of(key, h);
+	struct entry *e = find(c, key);
+	if (e)
+		return e;
+	e = c->count < c->capacity ? &c->entries[c->count++] : evict(c, before);
+	if (!e)
+		return NULL;
+	memset(e, 0, sizeof(*e));
+	memcpy(e->key, key, sizeof(key));
+	uint32_t *chain = chain_of(c, key);
+	e->next = *chain;
+	*chain = cache_index(c, e) + 1;
+	return e;
+}
+
+uint32_t cache_index(const struct cache *c, const struct entry *e)
+{
+	return (uint32_t)(e - c->entries);
+}
+
+struct entry *cache_at(struct cache *c, uint32_t index)
+{
+	return &c->entries[index];
+}
+
+size_t cache_count(const struct cache *c)
+{
+	return c->count;
+}
+
+uint64_t cache_evicted(const struct cache *c)
+{
+	return c->evicted;
+}
+
+void entry_set_facts(struct entry *e, const struct facts *f)
+{
+	e->state = (uint8_t)f->state;
+	e->source = (uint8_t)f->source;
+	e->firm = f->firm;
+	e->foreign = f->foreign;
+	e->messages = f->messages;
+	e->message_limit = f->message_limit;
+	e->usage = f->usage;
+	e->limit = f->limit;
+	e->taken_low = (uint32_t)f->taken;
+	e->taken_high = (uint8_t)(f->taken >> 32);
+	e->full_since = (uint32_t)(f->full_since / 1000);
+}
+
+struct facts entry_facts(const struct entry *e)
+{
+	return (struct facts){
+		.state = (enum facts_state)e->state,
+		.source = (enum facts_source)e->source,
+		.firm = e->firm,
+		.foreign = e->foreign,
+		.messages = e->messages,
+		.message_limit = e->message_limit,
+		.usage = e->usage,
+		.limit = e->limit,
+		.taken = (msec)e->taken_high << 32 | e->taken_low,
+		.full_since = SECONDS(e->full_since),
+	};
+}

@@ -1,0 +1,121 @@
+/*
+ * The gate: takes questions, finds out which mailbox is meant, gets facts from the cache or from a store, judges, and
+ * keeps the ledger. No clock, no socket, no allocation per question: `now` comes in, gate_expiry() says when to call back,
+ * stores are reached through two functions.
+ *
+ *  - Single flight: a thousand askers for one mailbox cost one look-up.
+ *  - Every question is answered exactly once, and at the latest when its deadline has come: by the last known facts
+ *    (`stale`), else by the rule `error`. The look-up goes on and warms the cache.
+ *  - A refusal on facts that are not firm first asks the store for firm ones.
+ */
+#ifndef CORE_GATE_H
+#define CORE_GATE_H
+
+#include "core/ledger.h"
+#include "core/lookup.h"
+#include "core/route.h"
+
+/* What of the configuration the gate reads. It may change at any turn through gate_configure(). */
+struct gate_conf {
+	const struct route *route;
+	struct rules rules;
+	enum fold fold;
+	struct str delimiters; /* recipient_delimiter, each octet one */
+	msec timeout; /* by then every question has its answer */
+	unsigned soft, hard; /* percent of the limit, soft <= hard <= 100 */
+	msec ttl_low, ttl_mid, ttl_high,
+		ttl_none; /* lifetime of facts below soft, between, above hard; of "no mailbox" */
+	msec stale; /* how long the last known facts serve when the store does not answer */
+	msec settle;
+};
+
+/* Fixed for the gate's life. */
+struct gate_size {
+	size_t mailboxes; /* in the cache */
+	size_t lookups; /* in flight at once */
+	size_t transactions; /* open at once */
+	size_t charges; /* of open transactions */
+};
+
+/* How stores are reached. start() ends in exactly one lookup_done(), perhaps at once, unless cancel() came first. */
+struct gate_stores {
+	void *context;
+	void (*start)(void *context, struct lookup *, msec now);
+	void (*cancel)(void *context, struct lookup *);
+};
+
+/* One step on the way to the verdict, for `check`. */
+struct gate_step {
+	const struct address *address; /* the form that was tried */
+	bool ours; /* its domain has a section, or it is a bare user name */
+	const struct route_store *store; /* null: no store is asked about this domain */
+	struct facts facts;
+	bool cached; /* the facts stood in the cache */
+	bool stale; /* the store did not answer; these are the last known facts, or none */
+	const char *note; /* of the look-up, null for cached facts */
+	struct charge charge;
+	struct limit limit; /* in force; with state FACTS_FOUND */
+	struct terms terms;
+	bool firm_wanted; /* a refusal on these facts was not believed: the store is asked for firm ones */
+};
+
+/* A question on its way. It lives inside the connection that asks. */
+struct ask {
+	/* set by the asker before gate_ask(), and standing still until done() */
+	struct query query;
+	uint64_t path_store; /* QUERY_PATH: the salt of the store that answers */
+	struct charge also; /* charges known from elsewhere (`check` asks the running daemon) */
+	void (*done)(struct ask *, msec now);
+	void (*explain)(struct ask *, const struct gate_step *); /* null: nobody wants to know */
+
+	/* the answer, valid in done() and after */
+	struct answer answer;
+	const struct route_store *store; /* that decided; null: none */
+	struct limit limit; /* that was applied */
+	bool cached; /* no store was asked */
+	const char *note; /* of a look-up that failed; valid in done() only, else null */
+
+	/* the gate's own */
+	struct list waiting; /* for a look-up */
+	struct list by_deadline;
+	msec deadline;
+	struct address address;
+	size_t candidate; /* next store of the route to be tried for this form of the address */
+	bool base; /* the form without recipient extension is being tried */
+	bool firm_asked;
+	bool active;
+};
+
+struct gate_stats {
+	uint64_t asked, hits, lookups, failed, late, joined, recounts, crowded; /* since the start */
+	size_t mailboxes, waiting, transactions;
+	uint64_t evicted, uncharged;
+};
+
+/* Null when there is no memory. `key` must come from a good source of randomness. */
+struct gate *gate_new(
+	const struct gate_size *, const struct gate_conf *, const struct gate_stores *, struct hash_key key);
+
+/* No question may be waiting. Look-ups in flight are cancelled. */
+void gate_free(struct gate *);
+
+/* New rules, routes, limits. Look-ups in flight are cancelled and their questions asked again by the new route; facts and
+   charges stay (a store whose salt changed starts anew). The former conf is not read again. */
+void gate_configure(struct gate *, const struct gate_conf *, msec now);
+
+/* Exactly one done(), maybe before it returns. */
+void gate_ask(struct gate *, struct ask *, msec now);
+
+/* The asker left: no done(). The look-up goes on and warms the cache. Harmless when the ask is not active. */
+void gate_forget(struct gate *, struct ask *);
+
+/* The transaction is over, or its message will not come (`abandoned`). */
+void gate_end(struct gate *, struct hash transaction, bool abandoned, msec now);
+
+/* When gate_expire() wants to be called next. */
+msec gate_expiry(const struct gate *);
+void gate_expire(struct gate *, msec now);
+
+struct gate_stats gate_stats(const struct gate *);
+
+#endif

@@ -1,0 +1,263 @@
+#include "core/ledger.h"
+
+#include "base/list.h"
+
+#include <stdlib.h>
+
+#define NONE UINT32_MAX
+
+struct record { /* one charge of an open transaction */
+	uint64_t octets;
+	uint32_t mailbox; /* index in the cache; it is not evicted while the charge stands */
+	uint32_t next; /* of the same transaction, or of the free ones */
+};
+
+struct transaction {
+	struct hash id;
+	struct list by_age; /* oldest first; the free ones are in `free` */
+	struct list same_chain;
+	msec begun;
+	uint32_t first; /* of its records */
+	uint32_t n;
+};
+
+struct ledger {
+	struct cache *cache;
+	struct transaction *transactions;
+	struct list *chains; /* by id */
+	struct record *records;
+	size_t n_transactions, n_chains, open;
+	uint32_t free_record;
+	struct list by_age, free;
+	msec settle;
+};
+
+struct ledger *ledger_new(struct cache *cache, size_t transactions, size_t charges, msec settle)
+{
+	struct ledger *l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->cache = cache;
+	l->n_transactions = transactions;
+	l->n_chains = transactions;
+	l->transactions = calloc(transactions, sizeof(*l->transactions));
+	l->chains = calloc(l->n_chains, sizeof(*l->chains));
+	l->records = calloc(charges, sizeof(*l->records));
+	if (!l->transactions || !l->chains || !l->records) {
+		ledger_free(l);
+		return NULL;
+	}
+	list_init(&l->by_age);
+	list_init(&l->free);
+	for (size_t i = 0; i < l->n_chains; i++)
+		list_init(&l->chains[i]);
+	for (size_t i = 0; i < transactions; i++) {
+		list_init(&l->transactions[i].same_chain);
+		list_insert(&l->free, &l->transactions[i].by_age);
+	}
+	for (size_t i = 0; i < charges; i++)
+		l->records[i].next = i + 1 < charges ? (uint32_t)i + 1 : NONE;
+	ledger_set_settle(l, settle);
+	return l;
+}
+
+void ledger_free(struct ledger *l)
+{
+	if (!l)
+		return;
+	free(l->transactions);
+	free(l->chains);
+	free(l->records);
+	free(l);
+}
+
+void ledger_set_settle(struct ledger *l, msec settle)
+{
+	l->settle = settle < SECONDS(1) ? SECONDS(1) : settle;
+}
+
+static struct list *chain_of(struct ledger *l, struct hash id)
+{
+	return &l->chains[id.a % l->n_chains];
+}
+
+static struct transaction *find(struct ledger *l, struct hash id)
+{
+	if (hash_is_none(id))
+		return NULL;
+	struct list *chain = chain_of(l, id);
+	list_each (n, chain) {
+		struct transaction *t = list_of(n, struct transaction, same_chain);
+		if (hash_eq(t->id, id))
+			return t;
+	}
+	return NULL;
+}
+
+/* The transaction's record for a mailbox, and through `link` the place that points to it. */
+static struct record *record_of(struct ledger *l, struct transaction *t, uint32_t mailbox, uint32_t **link)
+{
+	for (*link = &t->first; **link != NONE; *link = &l->records[**link].next)
+		if (l->records[**link].mailbox == mailbox)
+			return &l->records[**link];
+	return NULL;
+}
+
+static void release_record(struct ledger *l, struct transaction *t, uint32_t *link)
+{
+	uint32_t i = *link;
+	*link = l->records[i].next;
+	l->records[i].next = l->free_record;
+	l->free_record = i;
+	t->n--;
+}
+
+/* One message of a transaction that ended at `ended`, which may lie before the clock's start. */
+static void put_ended(struct ledger *l, struct entry *e, uint64_t octets, msec ended)
+{
+	uint32_t width = (uint32_t)(l->settle / 2000);
+	tally_end(&e->tally, octets, ended > 0 ? (uint32_t)(ended / 1000) : 0, width ? width : 1);
+}
+
+static void close_transaction(struct ledger *l, struct transaction *t, bool given_back, msec ended)
+{
+	while (t->first != NONE) {
+		struct record *r = &l->records[t->first];
+		struct entry *e = cache_at(l->cache, r->mailbox);
+		tally_unopen(&e->tally, r->octets);
+		if (!given_back)
+			put_ended(l, e, r->octets, ended);
+		release_record(l, t, &t->first);
+	}
+	list_remove(&t->same_chain);
+	list_remove(&t->by_age);
+	list_insert(&l->free, &t->by_age);
+	l->open--;
+}
+
+static struct transaction *open_transaction(struct ledger *l, struct hash id, msec now)
+{
+	if (list_empty(&l->free))
+		close_transaction(l, list_of(l->by_age.next, struct transaction, by_age), false, now);
+	struct transaction *t = list_of(l->free.next, struct transaction, by_age);
+	list_remove(&t->by_age);
+	list_insert(&l->by_age, &t->by_age);
+	list_insert(chain_of(l, id), &t->same_chain);
+	t->id = id;
+	t->begun = now;
+	t->first = NONE;
+	t->n = 0;
+	l->open++;
+	return t;
+}
+
+struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash id)
+{
+	struct charge all = tally_sum(&e->tally);
+	uint32_t *link;
+	if (e->tally.open_messages == 0)
+		return all;
+	struct transaction *t = find(l, id);
+	const struct record *own = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
+	if (own) {
+		all.octets -= own->octets < all.octets ? own->octets : all.octets;
+		all.messages--;
+	}
+	return all;
+}
+
+void ledger_charge(struct ledger *l, struct entry *e, struct hash id, uint64_t octets, msec now)
+{
+	uint32_t mailbox = cache_index(l->cache, e), *link;
+	struct transaction *t = find(l, id);
+	if (!t && !hash_is_none(id))
+		t = open_transaction(l, id, now);
+	struct record *r = t ? record_of(l, t, mailbox, &link) : NULL;
+	if (r) {
+		tally_unopen(&e->tally, r->octets);
+	} else if (!t || t->n == LEDGER_MAILBOXES || l->free_record == NONE) {
+		put_ended(l, e, octets, now);
+		return;
+	} else {
+		uint32_t i = l->free_record;
+		r = &l->records[i];
+		l->free_record = r->next;
+		r->mailbox = mailbox;
+		r->next = t->first;
+		t->first = i;
+		t->n++;
+	}
+	r->octets = octets;
+	tally_open(&e->tally, octets);
+}
+
+void ledger_refund(struct ledger *l, struct entry *e, struct hash id)
+{
+	uint32_t *link;
+	struct transaction *t = find(l, id);
+	const struct record *r = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
+	if (!r)
+		return;
+	tally_unopen(&e->tally, r->octets);
+	release_record(l, t, link);
+}
+
+void ledger_resize(struct ledger *l, struct hash id, uint64_t octets)
+{
+	struct transaction *t = find(l, id);
+	for (uint32_t i = t ? t->first : NONE; i != NONE; i = l->records[i].next) {
+		struct record *r = &l->records[i];
+		struct entry *e = cache_at(l->cache, r->mailbox);
+		tally_unopen(&e->tally, r->octets);
+		tally_open(&e->tally, octets);
+		r->octets = octets;
+	}
+}
+
+void ledger_end(struct ledger *l, struct hash id, msec now)
+{
+	struct transaction *t = find(l, id);
+	if (t)
+		close_transaction(l, t, false, now);
+}
+
+void ledger_abandon(struct ledger *l, struct hash id)
+{
+	struct transaction *t = find(l, id);
+	if (t)
+		close_transaction(l, t, true, 0);
+}
+
+void ledger_settle(struct ledger *l, struct entry *e, const struct facts *was, const struct facts *is, msec begun)
+{
+	tally_drop(&e->tally, ledger_before(l, begun));
+	if (was->state != FACTS_FOUND || is->state != FACTS_FOUND)
+		return;
+	tally_pay(&e->tally, is->usage > was->usage ? is->usage - was->usage : 0,
+		is->messages > was->messages ? is->messages - was->messages : 0);
+}
+
+uint32_t ledger_before(const struct ledger *l, msec now)
+{
+	return now > l->settle ? (uint32_t)((now - l->settle) / 1000) : 0;
+}
+
+void ledger_expire(struct ledger *l, msec now)
+{
+	/* As if it had ended `settle` ago: the next look-up drops its charges. */
+	while (ledger_expiry(l) <= now)
+		close_transaction(
+			l, list_of(l->by_age.next, struct transaction, by_age), false, now - l->settle - 1000);
+}
+
+msec ledger_expiry(const struct ledger *l)
+{
+	if (list_empty(&l->by_age))
+		return MSEC_NEVER;
+	return list_of(l->by_age.next, struct transaction, by_age)->begun + LEDGER_OPEN_MOST;
+}
+
+size_t ledger_transactions(const struct ledger *l)
+{
+	return l->open;
+}

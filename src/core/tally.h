@@ -1,0 +1,44 @@
+/*
+ * The charges of one mailbox in sums: those of transactions that are still open, and those of ended ones in a few slots
+ * of time. No record per message. 68 octets.
+ */
+#ifndef CORE_TALLY_H
+#define CORE_TALLY_H
+
+#include "core/facts.h"
+
+#define TALLY_SLOTS 3
+
+struct tally {
+	uint64_t open_octets;
+	uint64_t paid; /* octets of slot 0 that growth of the store has paid */
+	struct {
+		uint64_t octets;
+		uint32_t messages; /* 0: the slot is free, and so are those behind it */
+		uint32_t ended; /* when the last transaction in it ended, seconds */
+	} slot[TALLY_SLOTS]; /* oldest first */
+	uint32_t open_messages;
+} __attribute__((packed, aligned(4)));
+
+/* One message of `octets` by a transaction that goes on (add), and the same taken back. */
+void tally_open(struct tally *, uint64_t octets);
+void tally_unopen(struct tally *, uint64_t octets);
+
+/* One message of a transaction that ended at `ended` (seconds). Those that end within the same `width` (seconds, > 0)
+   share a slot; when there is no slot left the two oldest become one, which lives as long as the younger. */
+void tally_end(struct tally *, uint64_t octets, uint32_t ended, uint32_t width);
+
+/* The store has grown: pays charges of ended transactions, oldest first. A slot paid to seven eighths is paid, for
+   SIZE= is not the size as stored. */
+void tally_pay(struct tally *, uint64_t octets, uint32_t messages);
+
+/* Forgets what ended before `before` (seconds). */
+void tally_drop(struct tally *, uint32_t before);
+
+/* All that was let in and is not paid. */
+struct charge tally_sum(const struct tally *);
+
+/* True when something would be left after tally_drop(before). */
+bool tally_holds(const struct tally *, uint32_t before);
+
+#endif
