@@ -1,0 +1,184 @@
+#include "io/endpoint.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG 511
+
+static bool parse_unix(struct endpoint *e, struct str path, struct err *err)
+{
+	struct sockaddr_un *un = (struct sockaddr_un *)(void *)&e->address;
+	if (path.len == 0 || path.at[0] != '/')
+		return err_set(err, "a unix socket needs an absolute path");
+	if (!str_copy_z(un->sun_path, sizeof(un->sun_path), path))
+		return err_set(err, "the path of a unix socket has at most %zu octets", sizeof(un->sun_path) - 1);
+	e->family = ENDPOINT_UNIX;
+	un->sun_family = AF_UNIX;
+	e->len = sizeof(*un);
+	return true;
+}
+
+static bool parse_host(struct endpoint *e, struct str host, uint16_t port, struct err *err)
+{
+	struct sockaddr_in *in = (struct sockaddr_in *)(void *)&e->address;
+	struct sockaddr_in6 *in6 = (struct sockaddr_in6 *)(void *)&e->address;
+	char text[INET6_ADDRSTRLEN];
+	if (str_eq(host, STR("localhost")))
+		host = STR("127.0.0.1");
+	else if (str_eq(host, STR("*")))
+		host = STR("0.0.0.0");
+	if (str_copy_z(text, sizeof(text), host) && inet_pton(AF_INET, text, &in->sin_addr) == 1) {
+		in->sin_family = AF_INET;
+		in->sin_port = htons(port);
+		e->len = sizeof(*in);
+		return true;
+	}
+	if (text[0] && inet_pton(AF_INET6, text, &in6->sin6_addr) == 1) {
+		in6->sin6_family = AF_INET6;
+		in6->sin6_port = htons(port);
+		e->len = sizeof(*in6);
+		return true;
+	}
+	return err_set(err, "the host must be an IP address, \"localhost\" or \"*\"");
+}
+
+static bool parse_inet(struct endpoint *e, struct str rest, struct err *err)
+{
+	size_t colon = str_rfind(rest, ':');
+	struct str host = { rest.at, colon };
+	uint64_t port;
+	if (colon == rest.len || !str_u64(str_from(rest, colon + 1), &port) || port < 1 || port > 65535)
+		return err_set(err, "expected inet:host:port with a port from 1 to 65535");
+	if (host.len >= 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
+		host = (struct str){ host.at + 1, host.len - 2 };
+	e->family = ENDPOINT_INET;
+	return parse_host(e, host, (uint16_t)port, err);
+}
+
+bool endpoint_parse(struct endpoint *e, struct str text, struct err *err)
+{
+	*e = (struct endpoint){ 0 };
+	if (str_starts(text, STR("unix:")))
+		return parse_unix(e, str_from(text, 5), err);
+	if (str_starts(text, STR("inet:")))
+		return parse_inet(e, str_from(text, 5), err);
+	return err_set(err, "expected unix:/path or inet:host:port");
+}
+
+bool endpoint_check(struct str text, struct err *err)
+{
+	struct endpoint e;
+	return endpoint_parse(&e, text, err);
+}
+
+bool endpoint_eq(const struct endpoint *a, const struct endpoint *b)
+{
+	return a->len == b->len && memcmp(&a->address, &b->address, a->len) == 0;
+}
+
+static const char *path_of(const struct endpoint *e)
+{
+	return ((const struct sockaddr_un *)(const void *)&e->address)->sun_path;
+}
+
+int endpoint_connect(const struct endpoint *e)
+{
+	int fd = socket(e->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0)
+		return -1;
+	if (connect(fd, (const struct sockaddr *)&e->address, e->len) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* True when the path is free now: nothing was there, or the socket of a server that is gone. */
+static bool clear_path(const struct endpoint *e, struct err *err)
+{
+	struct stat st;
+	const char *path = path_of(e);
+	if (lstat(path, &st) < 0)
+		return errno == ENOENT || err_set(err, "%s: %s", path, strerror(errno));
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(err, "%s is there and is no socket", path);
+	int fd = endpoint_connect(e);
+	if (fd >= 0) {
+		close(fd);
+		return err_set(err, "%s: another server is listening there", path);
+	}
+	if (errno != ECONNREFUSED)
+		return err_set(err, "%s: %s", path, strerror(errno));
+	return unlink(path) == 0 || err_set(err, "%s: cannot remove the stale socket: %s", path, strerror(errno));
+}
+
+static bool bind_unix(int fd, const struct endpoint *e, const struct endpoint_access *access, struct err *err)
+{
+	const char *path = path_of(e);
+	if (!clear_path(e, err))
+		return false;
+	mode_t mask = umask(0777);
+	int bound = bind(fd, (const struct sockaddr *)&e->address, e->len);
+	int error = errno;
+	umask(mask);
+	if (bound < 0)
+		return err_set(err, "%s: %s", path, strerror(error));
+	if ((access->owner != (uid_t)-1 || access->group != (gid_t)-1) &&
+		lchown(path, access->owner, access->group) < 0) {
+		err_set(err, "%s: cannot set owner and group: %s", path, strerror(errno));
+		unlink(path);
+		return false;
+	}
+	if (chmod(path, access->mode) < 0) {
+		err_set(err, "%s: cannot set the mode: %s", path, strerror(errno));
+		unlink(path);
+		return false;
+	}
+	return true;
+}
+
+static bool bind_inet(int fd, const struct endpoint *e, struct err *err)
+{
+	int on = 1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	if (e->address.ss_family == AF_INET6)
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
+	if (bind(fd, (const struct sockaddr *)&e->address, e->len) == 0)
+		return true;
+	return err_set(err, "cannot bind: %s", strerror(errno));
+}
+
+int endpoint_listen(const struct endpoint *e, const struct endpoint_access *access, struct err *err)
+{
+	int fd = socket(e->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0) {
+		err_set(err, "no socket: %s", strerror(errno));
+		return -1;
+	}
+	bool bound = e->family == ENDPOINT_UNIX ? bind_unix(fd, e, access, err) : bind_inet(fd, e, err);
+	if (bound && listen(fd, BACKLOG) < 0)
+		bound = err_set(err, "cannot listen: %s", strerror(errno));
+	if (bound)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+bool endpoint_stat(const struct endpoint *e, struct stat *st)
+{
+	return e->family == ENDPOINT_UNIX && lstat(path_of(e), st) == 0;
+}
+
+void endpoint_remove(const struct endpoint *e, const struct stat *bound)
+{
+	struct stat now;
+	if (endpoint_stat(e, &now) && now.st_dev == bound->st_dev && now.st_ino == bound->st_ino)
+		unlink(path_of(e));
+}
