@@ -1,0 +1,101 @@
+"""Fixtures. Everything a test starts is stopped at its end, and its logs are shown when it fails."""
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from dovecot import Dovecot
+from enclosure import owned, tail
+from exim import Exim
+from installation import Installation
+from postfix import Postfix
+from quotagate import PROGRAM, Quotagate
+
+
+def pytest_configure(config):
+    if os.geteuid() != 0:
+        sys.exit("these tests start mail servers in namespaces of their own: run them as root, through scripts/test")
+    if not Path(PROGRAM).is_file():
+        sys.exit(f"{PROGRAM} is missing: run scripts/build")
+
+
+@pytest.fixture
+def folder():
+    """A folder of the test's own that every user may enter, with a short name: it holds sockets."""
+    made = Path(tempfile.mkdtemp(prefix="qg"))
+    made.chmod(0o755)
+    yield made
+    shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def mail(folder):
+    """Where the mailboxes are. They belong to vmail."""
+    return owned(folder / "mail", "vmail")
+
+
+@pytest.fixture
+def started(request):
+    servers = request.node.servers = []
+    yield servers
+    for server in reversed(servers):
+        server.stop()
+
+
+@pytest.fixture
+def quotagate(folder, started):
+    """quotagate(configuration): a daemon that is up."""
+    def start(configuration, **more):
+        daemon = Quotagate(folder, configuration, **more)
+        started.append(daemon)
+        return daemon.start()
+    return start
+
+
+@pytest.fixture
+def idle_quotagate(folder, started):
+    """The same, not started yet."""
+    def make(configuration, **more):
+        daemon = Quotagate(folder, configuration, **more)
+        started.append(daemon)
+        return daemon
+    return make
+
+
+@pytest.fixture
+def installation(folder, mail, started):
+    """installation(way, store): everything up, see installation.py."""
+    def wrap(server):
+        started.append(server)
+        return server
+    return lambda way, store, **more: Installation(folder, way, store, wrap=wrap, **more)
+
+
+def server(kind):
+    @pytest.fixture
+    def make(folder, started):
+        def start(*arguments, **more):
+            one = kind(folder, *arguments, **more)
+            started.append(one)
+            return one.start()
+        return start
+    return make
+
+
+postfix = server(Postfix)
+exim = server(Exim)
+dovecot = server(Dovecot)
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed and call.when == "call":
+        for one in getattr(item, "servers", []):
+            for path in one.logs():
+                if text := tail(path):
+                    report.sections.append((str(path), text))

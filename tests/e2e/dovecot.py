@@ -1,0 +1,72 @@
+"""Dovecot for the virtual domain example.org: LMTP into Maildirs whose maildirsize it keeps, and its own quota-status."""
+from enclosure import Enclosure, USERS, free_port, owned
+
+CONFIGURATION = """
+base_dir = {folder}/run
+state_dir = {folder}/state
+log_path = {folder}/dovecot.log
+protocols = lmtp
+listen = 127.0.0.1
+ssl = no
+mail_location = maildir:{mail}/%d/%n/Maildir
+mail_plugins = quota
+mail_uid = {uid}
+mail_gid = {uid}
+first_valid_uid = 500
+plugin {{
+  quota = maildir:User quota
+  quota_rule = *:storage={quota}
+  quota_status_success = OK
+  quota_status_nouser = NOUSER
+  quota_status_overquota = OVER
+}}
+protocol lmtp {{
+  postmaster_address = postmaster@example.org
+}}
+passdb {{
+  driver = passwd-file
+  args = {folder}/users
+}}
+userdb {{
+  driver = passwd-file
+  args = {folder}/users
+  override_fields = uid={uid} gid={uid} home={mail}/%d/%n
+}}
+service lmtp {{
+  inet_listener lmtp {{
+    port = {lmtp}
+  }}
+}}
+service quota-status {{
+  executable = quota-status -p postfix
+  unix_listener {folder}/quota-status {{
+    mode = 0666
+  }}
+  client_limit = 1
+}}
+"""
+
+NAMES = ("full", "ok", "other", "burst", "joe")
+
+
+class Dovecot(Enclosure):
+    def __init__(self, folder, mail, quota="200k"):
+        super().__init__("dovecot", folder)
+        self.lmtp = free_port()
+        owned(mail, "vmail")
+        self.quota_status = f"unix:{self.folder}/quota-status"
+        (self.folder / "users").write_text("".join(f"{name}@example.org:{{PLAIN}}x::::::\n" for name in NAMES))
+        (self.etc / "dovecot").mkdir()
+        (self.etc / "dovecot" / "dovecot.conf").write_text(CONFIGURATION.format(
+            folder=self.folder, mail=mail, uid=USERS["vmail"], quota=quota, lmtp=self.lmtp))
+
+    def logs(self):
+        return [self.output, self.folder / "dovecot.log"]
+
+    def start(self):
+        self.launch("dovecot", "-F", port=self.lmtp)
+        return self
+
+    def empty(self, address):
+        """The user deletes all mail."""
+        self.run("doveadm", "expunge", "-u", address, "mailbox", "INBOX", "all")

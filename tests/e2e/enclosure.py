@@ -1,0 +1,116 @@
+"""A mail server in namespaces of its own (scripts/enclose), with private users and a private /etc.
+
+State lives in one folder a server. Its ends are hard: stop() kills, and everything inside is gone at once.
+"""
+import os
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+TOP = Path(__file__).resolve().parents[2]
+SERVERS = TOP / ".cache" / "servers"
+
+# Users that exist only inside; the numbers are free on any Debian.
+USERS = {
+    "postfix": 25001, "postdrop": 25002, "Debian-exim": 25003, "dovecot": 25004, "dovenull": 25005,
+    "quotagate": 25010, "vmail": 25011,
+}
+
+
+def until(condition, what, seconds=15):
+    """The first true value that condition() gives; fails when there is none in time."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {seconds} s: {what}")
+        time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def connects(port):
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        return True
+    except OSError:
+        return False
+
+
+def tail(path, octets=6000):
+    try:
+        return Path(path).read_text(errors="replace")[-octets:]
+    except OSError:
+        return ""
+
+
+def write_etc(folder):
+    """The private /etc: what is not in it shows through from the machine's own."""
+    folder.mkdir(parents=True)
+    passwd, group = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
+    for name, number in USERS.items():
+        passwd += f"{name}:x:{number}:{number}::/nonexistent:/usr/sbin/nologin\n"
+        group += f"{name}:x:{number}:\n"
+    (folder / "passwd").write_text(passwd)
+    (folder / "group").write_text(group)
+    (folder / "nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\nhosts: files\n")
+    (folder / "hosts").write_text("127.0.0.1 localhost\n")
+    (folder / "resolv.conf").write_text("")
+
+
+class Enclosure:
+    """One server. `name` is also the folder of its programs in the cache."""
+
+    def __init__(self, name, folder):
+        self.folder = Path(folder, name)
+        self.etc = self.folder / "etc"
+        write_etc(self.etc)
+        self.output = self.folder / "output"
+        self.process = None
+        tree = SERVERS / name
+        if not tree.is_dir():
+            raise AssertionError(f"{tree} is missing: run scripts/fetch-servers {name}")
+        self.command = [TOP / "scripts" / "enclose", "--usr", tree, "--etc", self.etc, "--host", f"{name}.test"]
+
+    def logs(self):
+        return [self.output]
+
+    def run(self, *command, check=True):
+        """Runs one of the server's commands and returns what it says."""
+        done = subprocess.run([*self.command, *command], capture_output=True, text=True, stdin=subprocess.DEVNULL)
+        if check and done.returncode != 0:
+            raise AssertionError(f"{command}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def launch(self, *command, port):
+        """Starts the server and waits until it listens."""
+        with self.output.open("a") as output:
+            self.process = subprocess.Popen([*self.command, *command], stdin=subprocess.DEVNULL, stdout=output,
+                                            stderr=output)
+
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"{command[0]} ended at once:\n{tail(self.output)}")
+            return connects(port)
+        until(ready, f"{command[0]} listens on {port}")
+
+    def stop(self):
+        if self.process:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+
+def owned(path, user):
+    """Makes a folder that belongs to one of the users above, or to one of the machine's by number."""
+    path.mkdir(parents=True, exist_ok=True)
+    number = USERS.get(user, user)
+    os.chown(path, number, number)
+    return path
