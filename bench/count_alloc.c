@@ -1,8 +1,8 @@
 /*
- * A library to be preloaded into a server: it counts the calls of malloc, calloc, realloc and their kin, per process, in
- * the file that BENCH_COUNT_ALLOC names, so that the benchmark can read them while the server runs. The file is an array
- * of struct count in the machine's byte order. Without the variable, or when the file cannot be had, it counts for
- * itself and is silent. It relies on glibc's dlsym(), which does not allocate on success.
+ * A library to be preloaded into a server: it counts the calls of malloc, calloc, realloc and their kin, per process,
+ * in the file that BENCH_COUNT_ALLOC names, so that the benchmark can read them while the server runs. The file is an
+ * array of struct count in the machine's byte order. Without the variable, or when the file cannot be had, it counts
+ * for itself and is silent. It relies on glibc's dlsym(), which does not allocate on success.
  */
 #include <dlfcn.h>
 #include <errno.h>

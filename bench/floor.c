@@ -1,8 +1,8 @@
 /*
  * The floor: the least that any server of this protocol must do. One thread, one epoll set; it waits for the empty line
- * that ends a request and writes a constant answer, without looking at what was asked. quotagate is measured against it.
+ * that ends a request and writes a constant answer, without a look at what was asked. quotagate is measured against it.
  * With --maildirs ROOT it also reads ROOT/DOMAIN/USER/Maildir/maildirsize for each request, adds the lines up and
- * answers by the sum: a server without a cache, a helper or a fence around its paths. Never run it but for a benchmark.
+ * answers by the sum: a server without a cache, a helper or a fence around its paths. Fit for a benchmark only.
  */
 #include "endpoint.h"
 

@@ -1,8 +1,8 @@
 /*
  * The load generator: one thread, one epoll set, N connections with one question each in flight (a closed loop), either
  * kept or one connection per question. Every answer is read and classified; an odd one, or a server that hangs up or
- * falls silent, ends the run with exit status 3, for a rate of wrong answers is worth nothing.
- * It prints one line of key=value pairs. It connects to this machine only (endpoint.h), and is bounded in count and time.
+ * falls silent, ends the run with exit status 3, for a rate of wrong answers is worth nothing. It prints one line of
+ * key=value pairs. It connects to this machine only (endpoint.h), and is bounded in count and time.
  */
 #include "endpoint.h"
 #include "latency.h"

@@ -1,0 +1,150 @@
+"""The servers that scripts/bench measures: how each is started and ended, and what its processes cost.
+
+A server's processes are its first one, all that descend from it, and all in its session: for quotagate the daemon, the
+nursery and the helpers. CPU time is theirs and that of their ended children (/proc/PID/stat, user and system).
+"""
+import os
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+TICK = os.sysconf("SC_CLK_TCK")
+
+QUOTAGATE = """\
+control = "{folder}/{name}.control"
+listen bench {{ protocol = policy  address = "unix:{folder}/{name}"  mode = "0666"  max_clients = 4096 }}
+store bench {{ type = maildir  path = "{maildirs}/%d/%n/Maildir"  helpers = 2 }}
+cache {{ ttl_low = {ttl}  ttl_mid = {ttl}  ttl_high = {ttl}  ttl_none = {ttl} }}
+log {{ to = {log}  level = {level} }}
+"""
+
+DOVECOT = """\
+base_dir = {folder}/dovecot-run
+state_dir = {folder}/dovecot-state
+log_path = {folder}/dovecot.log
+instance_name = bench
+protocols =
+listen = 127.0.0.1
+ssl = no
+first_valid_uid = 1
+mail_location = maildir:~/Maildir
+mail_plugins = quota
+plugin {{
+  quota = maildir:User quota
+  quota_rule = *:storage=1000M
+  quota_status_success = DUNNO
+  quota_status_nouser = DUNNO
+  quota_status_overquota = "452 4.2.2 Mailbox is full"
+}}
+passdb {{
+  driver = static
+  args = nopassword=y
+}}
+userdb {{
+  driver = static
+  args = uid={owner} gid={owner} home={maildirs}/%d/%n allow_all_users=yes
+}}
+service anvil {{
+  client_limit = 4000
+}}
+service auth {{
+  client_limit = 4000
+}}
+service quota-status {{
+  executable = quota-status -p postfix
+  unix_listener {folder}/{name} {{
+    mode = 0666
+  }}
+  client_limit = 32
+  process_limit = 2
+  process_min_avail = 2
+}}
+"""
+
+
+def stat_of(pid):
+    """Parent, session, and seconds of CPU; None when the process is gone."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return int(fields[1]), int(fields[3]), sum(map(int, fields[11:15])) / TICK
+
+
+class Server:
+    def __init__(self, name, command, folder, environment=None):
+        self.name, self.command, self.socket = name, command, Path(folder, name)
+        self.log = Path(folder, name + ".out")
+        self.environment = dict(os.environ, **(environment or {}))
+
+    def start(self):
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            env=self.environment, start_new_session=True)
+        end = time.monotonic() + 10
+        while not self.socket.is_socket():
+            if self.process.poll() is not None or time.monotonic() > end:
+                self.stop()
+                raise SystemExit(f"bench: {self.name} did not start:\n{self.log.read_text(errors='replace')}")
+            time.sleep(0.02)
+        return self
+
+    def stop(self):
+        if self.process.poll() is not None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(5)
+        except subprocess.TimeoutExpired:
+            for pid in self.processes():
+                os.kill(pid, signal.SIGKILL)
+            self.process.wait()
+
+    def _stats(self):
+        everyone = {int(p.name): stat_of(p.name) for p in Path("/proc").iterdir() if p.name.isdigit()}
+        everyone = {pid: stat for pid, stat in everyone.items() if stat}
+        ours = {pid for pid, stat in everyone.items() if stat[1] == self.process.pid or pid == self.process.pid}
+        while more := {pid for pid, stat in everyone.items() if stat[0] in ours} - ours:
+            ours |= more
+        return {pid: everyone[pid] for pid in sorted(ours)}
+
+    def processes(self):
+        return list(self._stats())
+
+    def cpu(self):
+        return sum(stat[2] for stat in self._stats().values())
+
+    def memory(self):
+        """Of each process: its number, its name, RSS and PSS in KiB."""
+        rows = []
+        for pid in self.processes():
+            fields = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+            name = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+            rows.append((pid, name, int(fields["Rss"].split()[0]), int(fields["Pss"].split()[0])))
+        return rows
+
+
+def floor(tools, folder, name, maildirs=None):
+    more = ["--maildirs", str(maildirs)] if maildirs else []
+    return Server(name, [f"{tools}/floor", "--at", f"unix:{folder}/{name}", *more], folder)
+
+
+def quotagate(program, folder, name, maildirs, ttl, level="warning", to="stderr", environment=None):
+    config = Path(folder, name + ".conf")
+    config.write_text(QUOTAGATE.format(folder=folder, name=name, maildirs=maildirs, ttl=ttl, level=level,
+                                       log=f'"{to}"' if to.startswith("/") else to))
+    return Server(name, [program, "serve", "-c", str(config)], folder, environment)
+
+
+def dovecot(root, tree, folder, name, maildirs, owner):
+    """Dovecot's quota-status from the tree that scripts/fetch-servers unpacked; it wants root for its namespaces."""
+    etc = Path(folder, "dovecot-etc")
+    etc.mkdir()
+    for file, line in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/bin/false\n"), ("group", "{0}:x:{1}:\n")):
+        users = "".join(line.format(user, number) for user, number in (("dovecot", 64801), ("dovenull", 64802)))
+        etc.joinpath(file).write_text(Path("/etc", file).read_text() + users)
+    config = Path(folder, "dovecot.conf")
+    config.write_text(DOVECOT.format(folder=folder, name=name, maildirs=maildirs, owner=owner))
+    return Server(name, [f"{root}/scripts/enclose", "--usr", str(tree), "--etc", str(etc), "--here",
+                         "dovecot", "-F", "-c", str(config)], folder)
