@@ -92,6 +92,13 @@ void policy_encode(struct buf *out, struct str action)
 	buf_put(out, STR("\n\n"));
 }
 
+/* The peer would read another value, or another line. */
+static bool is_clean(struct str value)
+{
+	bool cr = value.len && value.at[value.len - 1] == '\r';
+	return !cr && str_find(value, '\n') == value.len && str_find(value, '\0') == value.len;
+}
+
 bool policy_request_encode(struct buf *out, const struct policy_request *r)
 {
 	const struct {
@@ -114,7 +121,7 @@ bool policy_request_encode(struct buf *out, const struct policy_request *r)
 		struct str value = rows[i].value;
 		if (!value.at)
 			continue;
-		clean = clean && str_find(value, '\n') == value.len && str_find(value, '\0') == value.len;
+		clean = clean && is_clean(value);
 		buf_put(out, rows[i].name);
 		buf_put(out, value);
 		buf_putc(out, '\n');

@@ -45,7 +45,7 @@ uint64_t policy_size(struct str size);
 void policy_encode(struct buf *out, struct str action);
 
 /* Writes what is not null, and request=smtpd_access_policy in any case. False, with *out as it was, when a value holds
-   LF or NUL or the request does not fit. */
+   LF or NUL, ends in CR, or the request does not fit. */
 bool policy_request_encode(struct buf *out, const struct policy_request *);
 
 #endif
