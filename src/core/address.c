@@ -6,7 +6,8 @@
  */
 #include "core/address.h"
 
-#define NOWHERE SIZE_MAX
+/* Every octet of the local part behind a backslash, the quotes, the @ and a final dot. */
+#define INPUT_MAX (2 * LOCAL_MAX + 2 + 1 + DOMAIN_MAX + 1)
 
 static void set_slices(struct address *a, size_t local, size_t domain)
 {
@@ -15,11 +16,6 @@ static void set_slices(struct address *a, size_t local, size_t domain)
 	a->whole = (struct str){ a->text, whole };
 	a->local = (struct str){ a->text, local };
 	a->domain = (struct str){ a->text + (domain ? local + 1 : local), domain };
-}
-
-static bool is_control(unsigned char c)
-{
-	return c < 0x20 || c == 0x7F;
 }
 
 /* Well-formed, and without the control characters U+0080 to U+009F. */
@@ -33,44 +29,48 @@ static bool is_fit_utf8(struct str s)
 	return true;
 }
 
-/* Copies `in` to out->text without the quotes of the local part. *len: octets written; *at: where the last @ outside
-   quotes stands, or NOWHERE. */
-static enum address_fault unquote(struct address *out, struct str in, size_t *len, size_t *at)
+static bool is_fit(struct str s)
 {
-	bool inside = in.len && in.at[0] == '"', is_ascii = true;
-	size_t n = 0;
-	*at = NOWHERE;
-	for (size_t i = inside; i < in.len; i++) {
-		unsigned char c = (unsigned char)in.at[i];
-		if (inside && c == '"') {
-			inside = false;
-			if (i + 1 < in.len && in.at[i + 1] != '@')
-				return ADDRESS_QUOTE;
-			continue;
-		}
-		if (inside && c == '\\' && i + 1 < in.len)
-			c = (unsigned char)in.at[++i];
-		else if (c == '@' && !inside)
-			*at = n;
-		if (is_control(c))
-			return ADDRESS_CONTROL;
-		if (n == sizeof(out->text))
-			return ADDRESS_TOO_LONG;
-		is_ascii = is_ascii && c < 0x80;
-		out->text[n++] = (char)c;
+	unsigned char bits = 0;
+	for (size_t i = 0; i < s.len; i++) {
+		unsigned char c = (unsigned char)s.at[i];
+		if (c < 0x20 || c == 0x7F)
+			return false;
+		bits |= c;
 	}
+	return bits < 0x80 || is_fit_utf8(s);
+}
+
+/* Moves what stands between the quotes at the beginning of *in to out->text, without the backslashes. */
+static enum address_fault unquote(struct address *out, struct str *in, size_t *len)
+{
+	size_t n = 0, i = 1;
+	for (; i < in->len && in->at[i] != '"'; i++) {
+		if (in->at[i] == '\\' && ++i == in->len)
+			return ADDRESS_QUOTE;
+		if (n == LOCAL_MAX)
+			return ADDRESS_TOO_LONG;
+		out->text[n++] = in->at[i];
+	}
+	if (i == in->len || (i + 1 < in->len && in->at[i + 1] != '@'))
+		return ADDRESS_QUOTE;
+	*in = str_from(*in, i + 1);
 	*len = n;
-	if (!is_ascii && !is_fit_utf8(in))
-		return ADDRESS_CONTROL;
-	return inside ? ADDRESS_QUOTE : ADDRESS_OK;
+	return ADDRESS_OK;
 }
 
 /* ASCII only: how other letters fold depends on the domain's own tables (RFC 5895), and those of a local part are nobody
    else's business (RFC 6530 section 4.2). */
-static void fold_ascii(char *p, size_t len)
+static void fold_ascii(struct address *a, enum fold fold)
 {
-	for (size_t i = 0; i < len; i++)
-		p[i] = (char)(p[i] >= 'A' && p[i] <= 'Z' ? p[i] | 0x20 : p[i]);
+	size_t i = 0;
+	switch (fold) {
+	case FOLD_ALL: break;
+	case FOLD_DOMAIN: i = a->local.len; break;
+	case FOLD_NONE: return;
+	}
+	for (; i < a->whole.len; i++)
+		a->text[i] = (char)(a->text[i] >= 'A' && a->text[i] <= 'Z' ? a->text[i] | 0x20 : a->text[i]);
 }
 
 static bool is_domain_octet(unsigned char c)
@@ -94,30 +94,35 @@ static bool is_domain(const char *p, size_t len)
 
 enum address_fault address_parse(struct address *out, struct str in, enum fold fold)
 {
-	size_t len = 0, at, local, domain = 0;
+	enum address_fault fault;
+	size_t quoted = 0, at, domain = 0;
 	out->whole = out->local = out->domain = (struct str){ NULL, 0 };
 	if (in.len >= 2 && in.at[0] == '<' && in.at[in.len - 1] == '>')
 		in = (struct str){ in.at + 1, in.len - 2 };
-	enum address_fault fault = unquote(out, in, &len, &at);
-	if (fault != ADDRESS_OK)
+	if (in.len > INPUT_MAX)
+		return ADDRESS_TOO_LONG;
+	if (!is_fit(in))
+		return ADDRESS_CONTROL;
+	if (in.len && in.at[0] == '"' && (fault = unquote(out, &in, &quoted)) != ADDRESS_OK)
 		return fault;
-	local = at == NOWHERE ? len : at;
-	if (local == 0)
+	if (in.len > sizeof(out->text) - quoted)
+		return ADDRESS_TOO_LONG;
+	if (in.len)
+		memcpy(out->text + quoted, in.at, in.len);
+	at = str_rfind(in, '@');
+	if (quoted + at == 0)
 		return ADDRESS_EMPTY;
-	if (at != NOWHERE) {
-		domain = len - at - 1;
-		if (domain && out->text[len - 1] == '.')
+	if (at < in.len) {
+		domain = in.len - at - 1;
+		if (domain && in.at[in.len - 1] == '.')
 			domain--;
-		if (!is_domain(out->text + at + 1, domain))
+		if (!is_domain(in.at + at + 1, domain))
 			return ADDRESS_DOMAIN;
 	}
-	if (local > LOCAL_MAX || domain > DOMAIN_MAX)
+	if (quoted + at > LOCAL_MAX || domain > DOMAIN_MAX)
 		return ADDRESS_TOO_LONG;
-	set_slices(out, local, domain);
-	if (fold == FOLD_ALL)
-		fold_ascii(out->text, out->whole.len);
-	else if (fold == FOLD_DOMAIN)
-		fold_ascii(out->text + local, out->whole.len - local);
+	set_slices(out, quoted + at, domain);
+	fold_ascii(out, fold);
 	return ADDRESS_OK;
 }
 
