@@ -25,16 +25,17 @@ enum address_fault {
 	ADDRESS_OK,
 	ADDRESS_EMPTY,
 	ADDRESS_TOO_LONG, /* local part above LOCAL_MAX or domain above DOMAIN_MAX octets */
-	ADDRESS_CONTROL, /* NUL, another control character, or ill-formed UTF-8 */
-	ADDRESS_QUOTE, /* a quoted local part that does not end */
-	ADDRESS_DOMAIN, /* a domain that is empty or has other octets than letters, digits, - . _ [ ] : and UTF-8 */
+	ADDRESS_CONTROL, /* NUL, another control character (U+0080 to U+009F as well), or ill-formed UTF-8 */
+	ADDRESS_QUOTE, /* a quoted local part that does not end, or not before the @ */
+	ADDRESS_DOMAIN, /* empty, an empty label, or other octets than letters, digits, - . _ [ ] : and UTF-8 */
 };
 
-/* Splits at the last @ that is not in quotes, takes quotes and backslashes of a quoted local part away, folds case. */
+/* Splits at the last @ that is not in quotes, takes quotes and backslashes of a quoted local part away, folds case. One
+   pair of <> around the whole is taken away. After a fault the three slices of `out` are empty. */
 enum address_fault address_parse(struct address *out, struct str in, enum fold fold);
 
 /* The same address without what follows the first of `delimiters` in the local part. False when there is none, or
-   nothing would stand before it. */
+   nothing would stand before it. `out` may be `in`. */
 bool address_base(struct address *out, const struct address *in, struct str delimiters);
 
 void address_copy(struct address *out, const struct address *in);
