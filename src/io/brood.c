@@ -1,0 +1,303 @@
+/*
+ * The nursery's process. Its life hangs on its socket to the daemon alone: a parent-death signal would not do, because a
+ * successor's parent is the old nursery and has to outlive it. It ignores the signals that a terminal or a service
+ * manager sends to a whole group, so that the daemon can finish its questions first.
+ */
+#include "io/brood.h"
+
+#include "io/log.h"
+#include "io/rights.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* The supplementary groups of one set's user, looked up before any helper exists. */
+struct groups {
+	gid_t ids[NURSERY_GROUPS];
+	int n;
+};
+
+struct brood {
+	int fd; /* to the daemon */
+	struct nursery_plan plan;
+	nursery_reread *reread;
+	void *arg;
+	bool may_switch; /* to other users */
+	struct groups *groups; /* one per set */
+	pid_t *pids; /* helpers made and not reaped yet, the first `live` */
+	size_t live, room;
+};
+
+static void on_child(int sig)
+{
+	(void)sig; /* only there to interrupt ppoll() */
+}
+
+static void close_range_or_each(unsigned from, unsigned to)
+{
+	struct rlimit limit;
+	if (from > to || close_range(from, to, 0) == 0)
+		return;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur > 65536)
+		limit.rlim_cur = 65536;
+	for (unsigned fd = from; fd <= to && fd < limit.rlim_cur; fd++)
+		close((int)fd);
+}
+
+/* Leaves the standard ones, all of them open, and `keep`; which comes back above 2. */
+static int close_others(int keep)
+{
+	if (keep < 3)
+		keep = fcntl(keep, F_DUPFD, 3);
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (keep < 0 || null < 0 || dup2(null, STDIN_FILENO) < 0)
+		_exit(1);
+	for (int fd = STDOUT_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			dup2(null, fd);
+	close_range_or_each(3, (unsigned)keep - 1);
+	close_range_or_each((unsigned)keep + 1, ~0U);
+	return keep;
+}
+
+/* Every signal as a fresh process has it, but for those that would end it too early. */
+static void reset_signals(void)
+{
+	struct sigaction ignore = { .sa_handler = SIG_IGN }, usual = { .sa_handler = SIG_DFL };
+	sigset_t none;
+	for (int sig = 1; sig < NSIG; sig++)
+		sigaction(sig, &usual, NULL); /* fails for SIGKILL and SIGSTOP, which need it least */
+	static const int ignored[] = { SIGINT, SIGHUP, SIGTERM, SIGPIPE };
+	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
+		sigaction(ignored[i], &ignore, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+static void set_title(const char *name)
+{
+	char title[16];
+	snprintf(title, sizeof(title), "qg-%s", name);
+	prctl(PR_SET_NAME, title);
+}
+
+static bool answer(const struct brood *b, const struct brood_answer *a, int fd)
+{
+	struct iovec iov = { .iov_base = (void *)(uintptr_t)a, .iov_len = sizeof(*a) };
+	union {
+		struct cmsghdr head;
+		char room[CMSG_SPACE(sizeof(int))];
+	} control = { 0 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	if (fd >= 0) {
+		m.msg_control = control.room;
+		m.msg_controllen = sizeof(control.room);
+		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
+		*c = (struct cmsghdr){ .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS };
+		c->cmsg_len = CMSG_LEN(sizeof(int));
+		memcpy(CMSG_DATA(c), &fd, sizeof(fd));
+	}
+	return sendmsg(b->fd, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(*a);
+}
+
+/* The helper's process, from its birth to its end. */
+static _Noreturn void helper(const struct brood *b, size_t set, int fd, pid_t nursery)
+{
+	const struct nursery_set *s = &b->plan.sets[set];
+	const struct groups *g = &b->groups[set];
+	struct err err;
+	reset_signals();
+	fd = close_others(fd);
+	set_title(s->name);
+	bool other = b->may_switch && s->uid != (uid_t)-1;
+	bool done = other ? rights_become(s->uid, s->gid, g->ids, (size_t)g->n, &err) : rights_drop_all(&err);
+	if (!done) {
+		log_line(LOG_LEVEL_ERROR, "helper=%s event=cannot-start reason=\"%s\"", s->name, err.text);
+		_exit(1);
+	}
+	/* after the change of user, which resets both */
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || getppid() != nursery)
+		_exit(1);
+	int status = s->run(fd, s->arg);
+	log_flush();
+	_exit(status);
+}
+
+/* Forks with a new socket pair; *mine is the caller's end. In the child, 0 with its own end in *mine. */
+static pid_t fork_with_pair(int *mine, struct err *err)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		err_set(err, "cannot make a socket pair: %s", strerror(errno));
+		return -1;
+	}
+	log_flush();
+	/* not fork(): the handlers that libraries hang on it close descriptors by number, libuv's among them, and
+	   here those numbers belong to others by now */
+	pid_t pid = _Fork();
+	if (pid < 0)
+		err_set(err, "cannot fork: %s", strerror(errno));
+	*mine = pair[pid == 0];
+	close(pair[pid != 0]);
+	if (pid < 0)
+		close(*mine);
+	return pid;
+}
+
+static void spawn(struct brood *b, const struct brood_request *r)
+{
+	struct brood_answer a = { .serial = r->serial };
+	pid_t nursery = getpid();
+	int fd = -1;
+	if (r->set >= b->plan.n)
+		err_set(&a.why, "the nursery knows no set %u of helpers", r->set);
+	else if (b->live == b->room)
+		err_set(&a.why, "too many helpers, %zu", b->live);
+	else if ((a.pid = fork_with_pair(&fd, &a.why)) == 0)
+		helper(b, r->set, fd, nursery);
+	else if (a.pid > 0)
+		b->pids[b->live++] = a.pid;
+	answer(b, &a, a.pid > 0 ? fd : -1);
+	if (a.pid > 0)
+		close(fd);
+}
+
+static void renew(struct brood *b, const struct brood_request *r)
+{
+	struct brood_answer a = { .serial = r->serial };
+	int fd = -1;
+	if (!b->reread) {
+		err_set(&a.why, "this nursery cannot be renewed");
+	} else if ((a.pid = fork_with_pair(&fd, &a.why)) == 0) {
+		free(b->groups);
+		free(b->pids);
+		brood_run(fd, NULL, b->reread, b->arg);
+	}
+	answer(b, &a, a.pid > 0 ? fd : -1);
+	if (a.pid > 0)
+		close(fd);
+}
+
+static void end(const struct brood *b, pid_t pid)
+{
+	for (size_t i = 0; i < b->live; i++)
+		if (b->pids[i] == pid)
+			kill(pid, SIGKILL);
+}
+
+/* A pid leaves the table the moment it is reaped, before the kernel can give it to anybody else. */
+static void reap(struct brood *b)
+{
+	int status;
+	pid_t pid;
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
+			log_line(LOG_LEVEL_WARNING, "helper pid=%ld event=crashed signal=%d", (long)pid,
+				WTERMSIG(status));
+		for (size_t i = 0; i < b->live; i++)
+			if (b->pids[i] == pid)
+				b->pids[i--] = b->pids[--b->live];
+	}
+}
+
+/* False when the daemon is gone. */
+static bool serve_one(struct brood *b)
+{
+	struct brood_request r;
+	ssize_t n = recv(b->fd, &r, sizeof(r), MSG_DONTWAIT | MSG_TRUNC);
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	if (n != (ssize_t)sizeof(r))
+		return true;
+	switch ((enum brood_op)r.op) {
+	case BROOD_SPAWN: spawn(b, &r); break;
+	case BROOD_END: end(b, r.pid); break;
+	case BROOD_RENEW: renew(b, &r); break;
+	}
+	return true;
+}
+
+static void serve(struct brood *b)
+{
+	struct sigaction child = { .sa_handler = on_child };
+	struct pollfd p = { .fd = b->fd, .events = POLLIN };
+	sigset_t only_child, none;
+	sigemptyset(&none);
+	sigemptyset(&only_child);
+	sigaddset(&only_child, SIGCHLD);
+	sigprocmask(SIG_SETMASK, &only_child, NULL);
+	sigaction(SIGCHLD, &child, NULL);
+	do {
+		reap(b);
+		log_flush();
+		if (ppoll(&p, 1, NULL, &none) < 0)
+			p.revents = 0;
+	} while (!p.revents || serve_one(b));
+}
+
+/* A set's user, when this process has the right to become it, and the groups of that user. */
+static bool settle_set(const struct brood *b, const struct nursery_set *s, struct groups *g, struct err *err)
+{
+	bool self = s->uid == (uid_t)-1 || s->uid == geteuid();
+	if (!b->may_switch && !self)
+		return err_set(err, "%s: only root can start helpers of user %ld: say another user, or restart as root",
+			s->name, (long)s->uid);
+	if (s->uid == (uid_t)-1 && geteuid() == 0)
+		return err_set(err, "%s: helpers must not be root unless that is said in so many words", s->name);
+	g->n = NURSERY_GROUPS;
+	if (!b->may_switch || !s->user)
+		g->n = 0;
+	else if (getgrouplist(s->user, s->gid, g->ids, &g->n) < 0)
+		return err_set(err, "%s: user %s is in more than %d groups", s->name, s->user, NURSERY_GROUPS);
+	return true;
+}
+
+static bool prepare(struct brood *b, const struct nursery_plan *plan, struct err *err)
+{
+	if (plan)
+		b->plan = *plan;
+	else if (!b->reread(b->arg, &b->plan, err))
+		return false;
+	b->may_switch = rights_may_switch();
+	b->room = b->plan.n * NURSERY_HELPERS;
+	b->groups = calloc(b->plan.n + 1, sizeof(*b->groups));
+	b->pids = calloc(b->room + 1, sizeof(*b->pids));
+	if (!b->groups || !b->pids)
+		return err_set(err, "no memory for the nursery");
+	for (size_t i = 0; i < b->plan.n; i++)
+		if (!settle_set(b, &b->plan.sets[i], &b->groups[i], err))
+			return false;
+	return rights_keep_nursery(err);
+}
+
+_Noreturn void brood_run(int fd, const struct nursery_plan *plan, nursery_reread *reread, void *arg)
+{
+	struct brood b = { .reread = reread, .arg = arg };
+	struct brood_answer ready = { .pid = getpid() };
+	log_forked();
+	reset_signals();
+	b.fd = close_others(fd);
+	set_title("nursery");
+	umask(077);
+	bool good = prepare(&b, plan, &ready.why);
+	prctl(PR_SET_DUMPABLE, 0);
+	ready.digest = b.plan.digest;
+	if (answer(&b, &ready, -1) && good)
+		serve(&b);
+	for (size_t i = 0; i < b.live; i++)
+		kill(b.pids[i], SIGKILL);
+	log_flush();
+	_exit(0);
+}

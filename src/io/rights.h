@@ -1,0 +1,25 @@
+/*
+ * The rights of processes on Linux: capabilities(7), credentials(7), prctl(2). Each function is meant for a process that
+ * was just forked and has one thread. None of them ever gives a right.
+ */
+#ifndef IO_RIGHTS_H
+#define IO_RIGHTS_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* True when this process may become any other user: it has CAP_SETUID and CAP_SETGID. */
+bool rights_may_switch(void);
+
+/* Keeps of the capabilities CAP_SETUID, CAP_SETGID and CAP_KILL, also in the bounding set, and gains none by exec. */
+bool rights_keep_nursery(struct err *);
+
+/* Becomes this user with these groups, for good, and loses every capability, though the user be root. */
+bool rights_become(uid_t, gid_t, const gid_t *groups, size_t n, struct err *);
+
+/* Loses every capability, stays the user that it is. */
+bool rights_drop_all(struct err *);
+
+#endif
