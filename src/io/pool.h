@@ -6,9 +6,12 @@
  *  - A request goes to the helper that its `affinity` names when that one has room (so what a helper remembers of a
  *    mailbox is found again), else to the least busy one, else it waits its turn.
  *  - When a helper dies, the request it had begun fails and the others it held are asked elsewhere; a new helper takes
- *    its place, with growing pauses (0 to 5 s) when helpers die at birth.
+ *    its place, with growing pauses (0, 100 ms, 1 s, 5 s) when helpers die without a single answer. While no helper is
+ *    left and a pause goes on, requests fail at once: who asks has a rule for that, and a client that waits.
  *  - A helper that has worked on one request for longer than `hang` is ended and replaced; never more than twice
  *    `helpers` live, hung ones included.
+ *  - A helper is not trusted: one whose replies are out of order is ended. The replies' contents are the caller's to
+ *    check.
  */
 #ifndef IO_POOL_H
 #define IO_POOL_H
@@ -22,38 +25,41 @@
 
 /* A record, either way, is at most this many octets (a directory's answer is the largest). */
 #define POOL_RECORD_MAX 65536
+#define POOL_HELPERS_MAX 64
+#define POOL_OUTSTANDING_MAX 16
 
 struct pool_request {
 	/* set by the caller; the record must stand still until done() or pool_forget() */
 	const void *record;
 	size_t len; /* octets */
 	uint32_t affinity;
-	/* `reply` is valid during the call only; null: no answer, `why` tells ("helper died", "queue is full"...). */
+	/* `reply` is valid during the call only; null: no answer, `why` tells ("helper died", "queue is full"...). A
+	   reply is aligned for any uint64_t. The request is the caller's again: done() may submit it anew. */
 	void (*done)(struct pool_request *, const void *reply, size_t len, const char *why);
 
 	/* the pool's own */
-	struct list link;
-	struct pool_helper *helper;
-	msec begun;
+	struct list link; /* in the queue, or among those that have failed */
+	struct pool_helper *helper; /* who was told; null: none */
+	const char *why; /* failed, but not told yet */
 };
 
 struct pool_conf {
-	const char *name; /* for the log */
+	const char *name; /* for the log; outlives the pool */
 	size_t set; /* of the nursery */
-	unsigned helpers; /* 1..64 */
-	unsigned outstanding; /* per helper, 1..16 */
+	unsigned helpers; /* 1..POOL_HELPERS_MAX */
+	unsigned outstanding; /* per helper, 1..POOL_OUTSTANDING_MAX */
 	unsigned queue; /* requests that may wait for a helper's turn; more fail at once */
-	msec hang;
+	msec hang; /* at least 1 */
 };
 
 struct pool_stats {
 	uint64_t asked, failed, restarted; /* since the start */
-	unsigned live, queued;
+	unsigned live, queued; /* helper processes, hung ones included; requests that wait for a helper's turn */
 };
 
 struct pool;
 
-/* Helpers are made at once; one that cannot be made is tried again later. */
+/* Helpers are made at once; one that cannot be made is tried again later. The nursery outlives the pool. */
 struct pool *pool_open(uv_loop_t *, struct nursery *, const struct pool_conf *, struct err *);
 
 /* Every submit ends in exactly one done(), never before pool_submit() has returned, unless pool_forget() came first. */
@@ -65,11 +71,13 @@ void pool_forget(struct pool *, struct pool_request *);
 
 struct pool_stats pool_stats(const struct pool *);
 
-/* No request may be outstanding. Freed after the turn of the loop. */
+/* No request may be outstanding; may be called in the last one's done(). Freed after the turn of the loop. Helpers that
+   still work on forgotten requests are ended, the others end by themselves when they see their socket closed. */
 void pool_close(struct pool *);
 
-/* The helper's side: receives records one by one and calls `answer`, which returns the octets of the reply it wrote into
-   `reply` (at most POOL_RECORD_MAX), until the daemon's end is closed. Returns the exit status for nursery_set.run. */
+/* The helper's side: receives records one by one, each aligned for any uint64_t, and calls `answer`, which returns the
+   octets of the reply it wrote into `reply` (at most POOL_RECORD_MAX), until the daemon's end is closed. Returns the exit
+   status for nursery_set.run. */
 int pool_serve(int fd, size_t (*answer)(void *state, const void *record, size_t len, void *reply), void *state);
 
 #endif
