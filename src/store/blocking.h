@@ -1,0 +1,31 @@
+/*
+ * Blocking stores in helper processes: makes an asynchronous `struct store` of a `struct blocking_type`. Each question
+ * goes to a helper as one fixed record and comes back as one; a helper that was taken over by what it read can at most
+ * tell wrong figures of a mailbox, in one clean line.
+ */
+#ifndef STORE_BLOCKING_H
+#define STORE_BLOCKING_H
+
+#include "io/pool.h"
+#include "store/store.h"
+
+/* Outlives the store, and in the helper lasts as long as the process. */
+struct blocking_conf {
+	const char *name; /* of the store, for the log */
+	const struct blocking_type *type;
+	const void *conf; /* the type's own */
+	unsigned helpers; /* 1..POOL_HELPERS_MAX */
+	msec hang; /* at least 1 */
+	size_t set; /* of the nursery */
+};
+
+struct store *blocking_open(uv_loop_t *, struct nursery *, const struct blocking_conf *, struct err *);
+
+/* nursery_set.run; `arg` is a const struct blocking_conf. Opens the store and serves. While open() fails, every question
+   tries it again and is answered FACTS_FAILED with its error as the note. */
+int blocking_run(int fd, const void *arg);
+
+/* Of a store that blocking_open() made. */
+struct pool_stats blocking_stats(const struct store *);
+
+#endif
