@@ -1,0 +1,164 @@
+"""Mistakes are told, all of them, with file and line, and then nothing is started; what the commands print can be used."""
+import re
+import time
+
+import pytest
+
+from enclosure import free_port
+from smtp import ask, send
+
+GOOD = """listen mta {{ protocol = policy  address = "unix:{folder}/gate.sock"  mode = 0666 }}
+store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail }}
+domain example.org {{ store = boxes }}
+"""
+
+# One mistake each. The line that holds it begins with a `!`.
+MISTAKES = [
+    "!nonsense = 1",
+    "!listen a {\n protocol = policy\n}",
+    "listen a {\n protocol = policy\n!address = \"inet:127.0.0.1\"\n}",
+    "listen a {\n!protocol = pigeon\n address = \"inet:127.0.0.1:7\"\n}",
+    "listen a {\n protocol = policy\n!adress = \"inet:127.0.0.1:7\"\n}",
+    "listen a {\n protocol = policy\n address = \"inet:127.0.0.1:7\"\n!mode = 0999\n}",
+    "listen a {\n protocol = policy\n address = \"inet:127.0.0.1:7\"\n!idle = soon\n}",
+    "listen a {\n protocol = policy\n address = \"inet:127.0.0.1:7\"\n!max_clients = -1\n}",
+    "listen a { protocol = policy  address = \"inet:127.0.0.1:7\" }\n\n!listen b { protocol = policy  address = \"inet:127.0.0.1:7\" }",
+    "store a {\n!type = shoebox\n path = \"/x/%n\"\n}",
+    "!store a {\n type = mbox\n}",
+    "store a {\n type = mbox\n!path = \"relative/%n\"\n}",
+    "store a {\n type = mbox\n!path = \"/x/%q\"\n}",
+    "store a {\n type = mbox\n path = \"/x/%n\"\n!limit = 12 elephants\n}",
+    "store a {\n type = mbox\n path = \"/x/%n\"\n!user = nobody-has-this-name\n}",
+    "store a {\n type = mbox\n path = \"/x/%n\"\n!helpers = 0\n}",
+    "store a {\n type = maildir\n path = \"/x/%n\"\n!rule = guess\n}",
+    "domain example.net {\n!store = absent\n}",
+    "rules {\n!full = \"421 4.2.2 go away\"\n}",
+    "rules {\n!full = \"452 5.2.2 not the same class\"\n}",
+    "rules {\n!full = \"250 2.0.0 fine\"\n}",
+    "rules {\n!unknown = maybe\n}",
+    "rules {\n!timeout = 0.5x\n}",
+    "cache {\n!soft = lots\n}",
+    "log {\n!level = loud\n}",
+    "!include(\"absent.conf\")",
+    "!user = nobody-has-this-name",
+]
+
+
+def marked(text):
+    """The text without its mark, and the number of the marked line."""
+    lines = text.split("\n")
+    number = next(i for i, line in enumerate(lines, 1) if line.startswith("!"))
+    return text.replace("!", " ", 1), number
+
+
+@pytest.fixture
+def good(folder, mail):
+    return GOOD.format(folder=folder, mail=mail)
+
+
+def complaints(gate, stderr):
+    """{line: sentence} of what was said about the configuration."""
+    found = re.findall(rf"^quotagate: {re.escape(str(gate.configuration))}:(\d+): (.+)$", stderr, re.M)
+    return {int(line): sentence for line, sentence in found}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda text: " ".join(text.partition("!")[2].split("\n")[0].split()))
+def test_a_mistake_is_told_with_its_line(idle_quotagate, good, mistake):
+    text, line = marked(mistake)
+    gate = idle_quotagate(text + "\n" + good)
+    done = gate.command("config")
+    assert done.returncode == 2, done
+    assert line in complaints(gate, done.stderr), done.stderr
+    assert done.stdout == ""
+
+
+def test_all_mistakes_are_told_in_one_run_and_nothing_is_started(idle_quotagate, good, folder):
+    lines, expected = [], set()
+    for mistake in MISTAKES:
+        # Two sections of one name would be a mistake of their own, so would rules given twice.
+        if "listen b" in mistake or "rules" in mistake or "include" in mistake:
+            continue
+        text, line = marked(mistake)
+        name = f"n{len(lines)}"
+        text = text.replace(" a {", f" {name} {{").replace("example.net", f"{name}.example").replace(":7\"", f":{10000 + len(lines)}\"")
+        expected.add(len(lines) + line)
+        lines += text.split("\n")
+    gate = idle_quotagate("\n".join(lines) + "\n" + good)
+    for command in ("config", "serve", "check", "setup"):
+        done = gate.command(command, *({"check": ["a@example.org"], "setup": ["postfix"]}.get(command, [])))
+        assert done.returncode == 2, done
+        assert expected <= set(complaints(gate, done.stderr)), done.stderr
+    assert not (folder / "gate.sock").exists()
+
+
+def test_config_prints_what_reads_back_to_the_same(idle_quotagate, good):
+    gate = idle_quotagate(good)
+    first = gate.command("config")
+    assert (first.returncode, first.stderr) == (0, "")
+    assert "full = " in first.stdout and "ttl_low" in first.stdout
+    gate.configuration.write_text(first.stdout)
+    second = gate.command("config")
+    assert (second.returncode, second.stdout) == (0, first.stdout)
+
+
+def test_the_shortest_useful_file_is_enough(quotagate, folder, mail):
+    port = free_port()
+    quotagate(f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{port}" }}\n'
+              f'store vmail {{ type = maildir  path = "{mail}/%d/%n/Maildir"  limit = 200M  user = vmail }}\n')
+
+
+@pytest.mark.parametrize("words", [["frobnicate"], [], ["config", "--frobnicate"], ["setup", "mmdf"], ["check"]])
+def test_usage_errors_exit_2(idle_quotagate, good, words):
+    gate = idle_quotagate(good)
+    done = gate.command(*words) if words else gate.command("")
+    assert done.returncode == 2
+    assert done.stderr.startswith("quotagate: ") or "usage" in done.stderr.lower()
+
+
+def test_check_explains_and_its_exit_status_tells(idle_quotagate, good, mail):
+    (mail / "full").write_bytes(b"x" * 205_000)
+    (mail / "ok").write_bytes(b"x")
+    gate = idle_quotagate(good)
+    done = gate.check("ok@example.org")
+    assert done.returncode == 0, done
+    done = gate.check("--size", "1000", "ok@example.org", "full@example.org")
+    assert done.returncode == 1, done
+    assert "452 4.2.2" in done.stdout and "205000" in done.stdout and "ok@example.org" in done.stdout
+    assert gate.check("full@example.org", "--size", "1k").returncode == 1
+    assert gate.check("--size", "204799", "ok@example.org").returncode == 0
+    assert gate.check("--size", "204800", "ok@example.org").returncode == 1
+    assert gate.check("nobody@elsewhere.example").returncode == 0
+
+
+def test_setup_postfix_works_when_pasted(quotagate, postfix, folder, mail):
+    (mail / "full").write_bytes(b"x" * 205_000)
+    gate = quotagate(f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
+                     f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail }}\n'
+                     "domain example.org { store = boxes }\n")
+    printed = gate.command("setup", "postfix")
+    assert printed.returncode == 0, printed
+    assert "default_action=DUNNO" in printed.stdout
+    mta = postfix(mail=mail, more=printed.stdout)
+    assert str(ask(mta.port, "full@example.org")).startswith("452 4.2.2 ")
+    assert send(mta.port, "ok@example.org")["ok@example.org"].code == 250
+    mta.settle()
+    assert mta.bounces() == []
+    gate.stop()
+    began = time.monotonic()
+    assert ask(mta.port, "full@example.org").code == 250
+    assert time.monotonic() - began < 6
+
+
+def test_setup_exim_works_when_pasted(quotagate, exim, good, mail):
+    (mail / "full").write_bytes(b"x" * 205_000)
+    gate = quotagate(good)
+    printed = gate.command("setup", "exim")
+    assert printed.returncode == 0, printed
+    assert "readsocket" in printed.stdout
+    mta = exim(mail, acl=printed.stdout)
+    assert str(ask(mta.port, "full@example.org")).startswith("452 4.2.2 ")
+    assert send(mta.port, "ok@example.org")["ok@example.org"].code == 250
+    mta.settle()
+    assert mta.bounces() == []
+    gate.stop()
+    assert ask(mta.port, "full@example.org").code == 250

@@ -1,0 +1,253 @@
+"""Signals, sockets, files and rights of the daemon."""
+import os
+import re
+import signal
+import socket
+import stat
+import threading
+
+import pytest
+
+from enclosure import USERS, free_port, until
+
+FULL, OK = "full@example.org", "ok@example.org"
+
+
+@pytest.fixture
+def configuration(mail, folder):
+    (mail / "full").write_bytes(b"x" * 205_000)
+    address = f"inet:127.0.0.1:{free_port()}"
+
+    def make(limit="200k", more="", listen=address):
+        return (f'listen mta {{ protocol = policy  address = "{listen}" }}\n'
+                f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = {limit}  user = vmail  helpers = 2 }}\n'
+                f"domain example.org {{ store = boxes }}\n{more}\n")
+    return make
+
+
+def answers(gate, recipient, **more):
+    with gate.policy() as client:
+        return client.ask(recipient, **more)
+
+
+def test_sighup_takes_a_new_limit(quotagate, configuration):
+    gate = quotagate(configuration())
+    kept = gate.policy()
+    assert kept.ask(FULL).startswith("452 4.2.2 ")
+    gate.reload(configuration(limit="400k"))
+    until(lambda: answers(gate, FULL) == "DUNNO", "the new limit holds")
+    assert kept.ask(FULL, instance="2") == "DUNNO"  # and on a connection made before
+    gate.reload(configuration(limit="100k"))
+    until(lambda: answers(gate, FULL).startswith("452 "), "the next one as well")
+    kept.close()
+
+
+def test_sighup_adds_and_removes_listeners(quotagate, configuration, folder):
+    gate = quotagate(configuration())
+    more = f'listen second {{ protocol = policy  address = "unix:{folder}/second.sock"  mode = 0666 }}'
+    gate.reload(configuration(more=more))
+    until(lambda: (folder / "second.sock").exists(), "the second listener is there")
+    with gate.policy(1) as client:
+        assert client.ask(FULL).startswith("452 ")
+    gate.reload(configuration())
+    until(lambda: not (folder / "second.sock").exists(), "the second listener is gone")
+    assert answers(gate, FULL).startswith("452 ")
+
+
+@pytest.mark.parametrize("bad", ["nonsense = 1", "store boxes { type = mbox", "rules { full = \"421 4.2.2 x\" }"])
+def test_sighup_with_mistakes_keeps_the_old_and_says_so(quotagate, configuration, bad):
+    gate = quotagate(configuration())
+    good = configuration(limit="400k")
+    gate.reload(good + bad + "\n")
+    gate.says(rf"{re.escape(str(gate.configuration))}:\d+: ")
+    assert answers(gate, FULL).startswith("452 4.2.2 ")
+    gate.reload(good)
+    until(lambda: answers(gate, FULL) == "DUNNO", "the corrected file is taken")
+
+
+def test_sighup_reopens_the_log(quotagate, configuration, folder, mail):
+    log = mail.parent / "logs"
+    log.mkdir()
+    os.chown(log, USERS["quotagate"], USERS["quotagate"])
+    gate = quotagate(configuration(more=f'log {{ to = "{log}/quotagate.log" }}'))
+    answers(gate, FULL)
+    until(lambda: FULL in (log / "quotagate.log").read_text(), "the decision is logged")
+    (log / "quotagate.log").rename(log / "quotagate.log.1")
+    gate.signal(signal.SIGHUP)
+    until(lambda: (log / "quotagate.log").exists(), "a new log is there")
+    answers(gate, OK)
+    until(lambda: OK in (log / "quotagate.log").read_text(), "and is written")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_question_that_is_being_asked_is_answered_before_the_end(quotagate, configuration, number):
+    gate = quotagate(configuration())
+    helpers = until(gate.helpers, "there are helpers")
+    for pid in helpers:
+        os.kill(pid, signal.SIGSTOP)
+    with gate.policy() as client:
+        said = []
+        asking = threading.Thread(target=lambda: said.append(client.ask(FULL, size=1)))
+        asking.start()
+        waiting(gate)
+        gate.signal(number)
+        for pid in helpers:
+            os.kill(pid, signal.SIGCONT)
+        asking.join(20)
+        assert said and said[0].startswith("452 4.2.2 ")
+    assert gate.process.wait(20) == 0
+
+
+def waiting(gate):
+    """The question has reached the daemon: its socket's queue is empty and a helper has something to read."""
+    port = int(gate.addresses()[0].rpartition(":")[2])
+
+    def taken():
+        with open("/proc/net/tcp") as table:
+            rows = [row.split() for row in table.read().splitlines()[1:]]
+        ours = [row for row in rows if int(row[1].rpartition(":")[2], 16) == port and row[3] == "01"]
+        return ours and all(row[4].endswith(":00000000") for row in ours)
+    until(taken, "the daemon has read the question")
+
+
+def test_sigterm_ends_soon_with_idle_clients(quotagate, configuration):
+    gate = quotagate(configuration())
+    clients = [gate.policy() for _ in range(20)]
+    clients[0].ask(OK)
+    assert gate.stop() == 0
+    assert clients[1].answer() is None
+
+
+def test_a_stale_socket_is_replaced(idle_quotagate, configuration, folder):
+    path = folder / "gate.sock"
+    stale = socket.socket(socket.AF_UNIX)
+    stale.bind(str(path))
+    stale.close()
+    gate = idle_quotagate(configuration(listen=f"unix:{path}")).start()
+    assert answers(gate, FULL).startswith("452 ")
+    gate.signal(signal.SIGKILL)
+    gate.process.wait()
+    assert path.exists()
+    gate.start()
+    assert answers(gate, FULL).startswith("452 ")
+    gate.stop()
+    assert not path.exists()
+
+
+def test_a_live_socket_is_refused(quotagate, idle_quotagate, configuration, folder):
+    path = folder / "gate.sock"
+    gate = quotagate(configuration(listen=f"unix:{path}"))
+    second = idle_quotagate(configuration(listen=f"unix:{path}"), name="second").launch()
+    assert second.process.wait(20) != 0
+    assert str(path) in second.said()
+    assert answers(gate, FULL).startswith("452 ")
+
+
+def test_a_taken_port_is_refused(quotagate, idle_quotagate, configuration):
+    gate = quotagate(configuration())
+    second = idle_quotagate(configuration(), name="second").launch()
+    assert second.process.wait(20) != 0
+    assert gate.addresses()[0].removeprefix("inet:") in second.said()
+    assert answers(gate, FULL).startswith("452 ")
+
+
+def test_what_is_no_socket_is_left_alone(idle_quotagate, configuration, folder):
+    path = folder / "precious"
+    path.write_text("mine")
+    gate = idle_quotagate(configuration(listen=f"unix:{path}")).launch()
+    assert gate.process.wait(20) != 0
+    assert path.read_text() == "mine"
+
+
+def test_the_pid_file_names_the_daemon_and_goes_with_it(quotagate, configuration, folder):
+    run = folder / "run"
+    run.mkdir()
+    os.chown(run, USERS["quotagate"], USERS["quotagate"])
+    gate = quotagate(configuration(more=f'pid_file = "{run}/quotagate.pid"'))
+    assert int((run / "quotagate.pid").read_text()) == gate.pid()
+    assert stat.S_IMODE((run / "quotagate.pid").stat().st_mode) & 0o022 == 0
+    gate.stop()
+    assert not (run / "quotagate.pid").exists()
+
+
+def test_socket_mode_owner_and_group(quotagate, configuration, folder):
+    gate = quotagate(configuration(
+        listen=f'unix:{folder}/gate.sock"  mode = "0660"  owner = vmail  group = "postfix'))
+    found = (folder / "gate.sock").stat()
+    assert stat.S_ISSOCK(found.st_mode)
+    assert stat.S_IMODE(found.st_mode) == 0o660
+    assert (found.st_uid, found.st_gid) == (USERS["vmail"], USERS["postfix"])
+    assert answers(gate, FULL).startswith("452 ")
+
+
+def rights(pid):
+    with open(f"/proc/{pid}/status") as status:
+        text = status.read()
+    numbers = {name: re.search(rf"^{name}:\s*(.*)$", text, re.M)[1].split() for name in ("Uid", "Gid", "Groups")}
+    caps = {name: int(re.search(rf"^{name}:\s*(\w+)$", text, re.M)[1], 16) for name in ("CapEff", "CapPrm", "CapInh")}
+    return numbers, caps
+
+
+KILL_SETGID_SETUID = 1 << 5 | 1 << 6 | 1 << 7
+
+
+def assert_is(pid, user):
+    numbers, caps = rights(pid)
+    number = str(USERS[user])
+    assert numbers["Uid"] == [number] * 4 and numbers["Gid"] == [number] * 4
+    assert set(numbers["Groups"]) <= {number}
+    assert set(caps.values()) == {0}
+
+
+def test_each_process_has_the_rights_it_needs(quotagate, configuration):
+    gate = quotagate(configuration())
+    answers(gate, FULL)
+    helpers = until(gate.helpers, "there are helpers")
+    assert_is(gate.pid(), "quotagate")
+    assert len(helpers) == 2
+    for pid in helpers:
+        assert_is(pid, "vmail")
+    nurseries = [pid for pid, (parent, _) in gate.family().items() if parent == gate.pid()]
+    assert len(nurseries) == 1
+    _, caps = rights(nurseries[0])
+    assert caps["CapEff"] & ~KILL_SETGID_SETUID == 0
+    assert caps["CapPrm"] & ~KILL_SETGID_SETUID == 0
+
+
+def test_helpers_hold_no_socket_of_a_client(quotagate, configuration):
+    gate = quotagate(configuration())
+    with gate.policy() as client:
+        client.ask(FULL)
+        helpers = until(gate.helpers, "there are helpers")
+        port = int(gate.addresses()[0].rpartition(":")[2])
+        with open("/proc/net/tcp") as table:
+            ours = {row.split()[9] for row in table.read().splitlines()[1:]
+                    if int(row.split()[1].rpartition(":")[2], 16) == port}
+        held = {os.readlink(f"/proc/{pid}/fd/{fd}") for pid in helpers for fd in os.listdir(f"/proc/{pid}/fd")}
+        assert not {f"socket:[{inode}]" for inode in ours} & held
+
+
+def test_another_user_is_taken_from_the_configuration(quotagate, configuration):
+    gate = quotagate(configuration(more="user = vmail"))
+    assert answers(gate, FULL).startswith("452 ")
+    assert_is(gate.pid(), "vmail")
+
+
+def test_a_store_that_its_user_may_not_read_did_not_answer(quotagate, configuration, mail):
+    os.chown(mail, 0, 0)
+    mail.chmod(0o700)
+    gate = quotagate(configuration(more="rules { error = defer }"))
+    assert answers(gate, FULL).startswith("451 4.3.0 ")
+    assert gate.check(FULL).returncode == 3
+
+
+def test_status_counts(quotagate, configuration, folder):
+    run = folder / "run"
+    run.mkdir()
+    os.chown(run, USERS["quotagate"], USERS["quotagate"])
+    gate = quotagate(configuration(more=f'control = "{run}/control.sock"'))
+    answers(gate, FULL)
+    done = gate.command("status")
+    assert done.returncode == 0, done
+    assert "boxes" in done.stdout
+    assert gate.status()

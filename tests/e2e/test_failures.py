@@ -1,0 +1,144 @@
+"""quotagate down, restarted, or its helper stuck: mail flows as `error` and `stale` say, and nobody waits for long."""
+import os
+import signal
+import time
+
+import pytest
+
+from enclosure import free_port, until
+from installation import EXIM_WORDS, WORDS
+from smtp import ask, send
+
+TIMEOUT = 1  # of a question, in seconds
+BOUND = 3 * TIMEOUT
+
+
+def configuration(mail, address, rules="", more=""):
+    return (f'listen mta {{ protocol = policy  address = "{address}"  {more} }}\n'
+            f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail  helpers = 1 }}\n'
+            "domain example.org { store = boxes }\n"
+            f"rules {{ timeout = {TIMEOUT}s  {rules} }}\n")
+
+
+@pytest.fixture
+def full(mail):
+    (mail / "full").write_bytes(b"x" * 205_000)
+    return "full@example.org"
+
+
+def timed(function, *arguments, **more):
+    began = time.monotonic()
+    return function(*arguments, **more), time.monotonic() - began
+
+
+def the_helper(gate):
+    return next(iter(until(gate.helpers, "there is a helper")))
+
+
+class Stopped:
+    """The helper is stopped in its middle, and goes on afterwards."""
+
+    def __init__(self, gate):
+        self.pid = the_helper(gate)
+
+    def __enter__(self):
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def __exit__(self, *_):
+        os.kill(self.pid, signal.SIGCONT)
+
+
+def test_postfix_takes_mail_while_quotagate_is_down_and_asks_again_when_it_is_up(idle_quotagate, postfix, mail, full):
+    address = f"inet:127.0.0.1:{free_port()}"
+    gate = idle_quotagate(configuration(mail, address))
+    mta = postfix(restrictions=f"check_policy_service {{ {address}, timeout=5s, default_action=DUNNO }}", mail=mail)
+    reply, took = timed(ask, mta.port, full)
+    assert reply.code == 250
+    assert took < 6  # Postfix tries twice, a second apart
+    gate.start()
+    assert ask(mta.port, full).code == 452
+    assert gate.stop() == 0
+    gate.start()
+    reply, took = timed(ask, mta.port, full)
+    assert reply.code == 452
+    assert took < 6
+    assert mta.bounces() == []
+
+
+def test_exim_takes_mail_while_quotagate_is_down_and_asks_again_when_it_is_up(idle_quotagate, exim, mail, folder, full):
+    gate = idle_quotagate(configuration(mail, f"unix:{folder}/gate.sock", more=f"mode = 0666  {WORDS}"))
+    mta = exim(mail, acl=EXIM_WORDS.replace("SOCKET", f"{folder}/gate.sock"))
+    reply, took = timed(ask, mta.port, full)
+    assert (reply.code, took < 3) == (250, True)
+    gate.start()
+    assert ask(mta.port, full).code == 452
+    gate.stop()
+    assert ask(mta.port, full).code == 250
+    gate.start()
+    assert ask(mta.port, full).code == 452
+    assert mta.bounces() == []
+
+
+@pytest.mark.parametrize("rules,answer", [("error = pass", "DUNNO"), ("error = defer", "451 4.3.0 ")])
+def test_a_stuck_helper_means_error_in_time(quotagate, mail, rules, answer):
+    gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", rules))
+    with gate.policy() as client:
+        with Stopped(gate):
+            said, took = timed(client.ask, "ok@example.org", size=1000)
+            assert said.startswith(answer)
+            assert took < BOUND
+        until(lambda: client.ask("ok@example.org", size=1000, instance=str(time.monotonic())) == "DUNNO",
+              "the helper goes on and questions are answered")
+
+
+@pytest.mark.parametrize("stale,answer", [("1d", "452 4.2.2 "), ("1ms", "451 4.3.0 ")])
+def test_a_stuck_helper_means_last_known_facts_while_they_are_young(quotagate, mail, full, stale, answer):
+    gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", "error = defer")
+                     + f"cache {{ ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  stale = {stale} }}\n")
+    with gate.policy() as client:
+        assert client.ask(full, size=1000).startswith("452 4.2.2 ")
+        with Stopped(gate):
+            said, took = timed(client.ask, full, size=1000, instance="2")
+            assert said.startswith(answer)
+            assert took < BOUND
+
+
+def test_mail_through_postfix_flows_while_the_helper_is_stuck(quotagate, postfix, mail, full):
+    address = f"inet:127.0.0.1:{free_port()}"
+    gate = quotagate(configuration(mail, address))
+    mta = postfix(restrictions=f"check_policy_service {{ {address}, timeout=5s, default_action=DUNNO }}", mail=mail)
+    with Stopped(gate):
+        replies, took = timed(send, mta.port, "ok@example.org", "other@example.org")
+        assert [reply.code for reply in replies.values()] == [250, 250]
+        assert took < 2 * BOUND + 2
+    mta.settle()
+    assert mta.bounces() == []
+
+
+def test_a_killed_helper_costs_at_most_one_answer(quotagate, mail, full):
+    gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", "error = defer")
+                     + "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  stale = 1ms }\n")
+    with gate.policy() as client:
+        assert client.ask(full, size=1000).startswith("452 ")
+        for round in range(3):
+            killed = the_helper(gate)
+            os.kill(killed, signal.SIGKILL)
+            answers = [timed(client.ask, full, size=1000, instance=f"{round}.{n}") for n in range(5)]
+            assert sum(not said.startswith("452 4.2.2 ") for said, _ in answers) <= 1, answers
+            assert max(took for _, took in answers) < BOUND
+            until(lambda: gate.helpers() and killed not in gate.helpers(), "another helper takes its place")
+
+
+def test_helpers_end_with_a_daemon_that_is_killed(quotagate, mail):
+    gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}"))
+    family = until(lambda: gate.helpers() and gate.family(), "there is a helper")
+    gate.signal(signal.SIGKILL)
+    until(lambda: not any(alive(pid) for pid in family), "nursery and helpers end")
+
+
+def alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
