@@ -90,7 +90,9 @@ bool log_open(const char *to, enum log_level level, struct err *err)
 	}
 	log_flush();
 	leave_target();
-	out.len = 0; /* what the old target did not take is lost with it */
+	for (size_t i = 0; i < out.len; i++) /* what the old target did not take is lost with it */
+		out.dropped += out.lines[i] == '\n';
+	out.len = 0;
 	out.level = level;
 	if (fd >= 0) {
 		out.fd = fd;

@@ -16,7 +16,8 @@
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* "stderr", "syslog" or the absolute path of a file, created with mode 0640. On failure the old target stays. */
+/* "stderr", "syslog" or the absolute path of a file, created with mode 0640. On failure the old target stays.
+   Lines that the old target does not take now count as dropped. */
 bool log_open(const char *to, enum log_level, struct err *);
 
 /* True when lines of this level are written: a caller may spare the work of making them. */
