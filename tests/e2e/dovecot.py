@@ -1,5 +1,5 @@
 """Dovecot for the virtual domain example.org: LMTP into Maildirs whose maildirsize it keeps, and its own quota-status."""
-from enclosure import Enclosure, USERS, free_port, owned
+from enclosure import Enclosure, MAILBOXES, USERS, free_port, owned
 
 CONFIGURATION = """
 base_dir = {folder}/run
@@ -46,16 +46,13 @@ service quota-status {{
 }}
 """
 
-NAMES = ("full", "ok", "other", "burst", "joe")
-
-
 class Dovecot(Enclosure):
     def __init__(self, folder, mail, quota="200k"):
         super().__init__("dovecot", folder)
         self.lmtp = free_port()
         owned(mail, "vmail")
         self.quota_status = f"unix:{self.folder}/quota-status"
-        (self.folder / "users").write_text("".join(f"{name}@example.org:{{PLAIN}}x::::::\n" for name in NAMES))
+        (self.folder / "users").write_text("".join(f"{name}@example.org:{{PLAIN}}x::::::\n" for name in MAILBOXES))
         (self.etc / "dovecot").mkdir()
         (self.etc / "dovecot" / "dovecot.conf").write_text(CONFIGURATION.format(
             folder=self.folder, mail=mail, uid=USERS["vmail"], quota=quota, lmtp=self.lmtp))

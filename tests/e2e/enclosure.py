@@ -17,6 +17,9 @@ USERS = {
     "quotagate": 25010, "vmail": 25011,
 }
 
+# Local parts of the mailboxes at example.org.
+MAILBOXES = ("full", "ok", "other", "burst", "joe")
+
 
 def until(condition, what, seconds=15):
     """The first true value that condition() gives; fails when there is none in time."""

@@ -2,7 +2,7 @@
 
 What is undeliverable stays in the queue where bounces() sees it: nothing leaves this machine.
 """
-from enclosure import Enclosure, free_port, owned, tail, until
+from enclosure import Enclosure, MAILBOXES, free_port, owned, tail, until
 
 CONFIGURATION = r"""
 primary_hostname = exim.test
@@ -62,9 +62,6 @@ begin retry
 * * F,2h,15m
 """
 
-NAMES = ("full", "ok", "other", "burst", "joe")
-
-
 class Exim(Enclosure):
     """`acl`: the lines of acl_smtp_rcpt that ask about quota. `store`: mbox or maildir, in folder `mail`."""
 
@@ -76,7 +73,7 @@ class Exim(Enclosure):
         self.mainlog = self.folder / "log" / "mainlog"
         etc = self.etc / "exim4"
         etc.mkdir()
-        (etc / "mailboxes").write_text("".join(f"{name}: {name}\n" for name in NAMES))
+        (etc / "mailboxes").write_text("".join(f"{name}: {name}\n" for name in MAILBOXES))
         self.settings = {"folder": self.folder, "port": self.port, "mail": mail, "transport": store, "quota": quota}
         self.acl = acl
         self.main = main

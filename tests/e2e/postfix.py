@@ -5,7 +5,7 @@ What is undeliverable stays in the queue where bounces() sees it: nothing leaves
 import os
 import time
 
-from enclosure import Enclosure, USERS, free_port, owned, tail, until
+from enclosure import Enclosure, MAILBOXES, USERS, free_port, owned, tail, until
 
 MAIN = """
 compatibility_level = 3.6
@@ -41,10 +41,6 @@ smtpd_hard_error_limit = 100000
 smtpd_client_connection_count_limit = 0
 """
 
-# Mailbox names that the site knows, and as mboxes their files.
-NAMES = ("full", "ok", "other", "burst", "joe")
-
-
 class Postfix(Enclosure):
     """`restrictions`: smtpd_recipient_restrictions, as `quotagate setup postfix` or a manual gives it.
     `lmtp`: the port of an LMTP server that delivers; without it, Postfix itself delivers to mboxes in `mail`."""
@@ -78,7 +74,7 @@ class Postfix(Enclosure):
         programs = self.command[2]
         self.run_copy(programs / "etc" / "postfix", etc)
         self.run_copy(programs / "usr" / "share" / "postfix" / "dynamicmaps.cf", etc)
-        (etc / "mailboxes").write_text("".join(f"{name}@example.org {name}\n" for name in NAMES))
+        (etc / "mailboxes").write_text("".join(f"{name}@example.org {name}\n" for name in MAILBOXES))
         restrictions = self.restrictions or "permit"
         (etc / "main.cf").write_text(MAIN.format(**self.settings, restrictions=restrictions) + self.more)
         stock = (programs / "usr" / "share" / "postfix" / "master.cf.dist").read_text().splitlines()

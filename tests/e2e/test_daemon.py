@@ -16,6 +16,7 @@ FULL, OK = "full@example.org", "ok@example.org"
 @pytest.fixture
 def configuration(mail, folder):
     (mail / "full").write_bytes(b"x" * 205_000)
+    (mail / "ok").write_bytes(b"")
     address = f"inet:127.0.0.1:{free_port()}"
 
     def make(limit="200k", more="", listen=address):
@@ -159,17 +160,6 @@ def test_what_is_no_socket_is_left_alone(idle_quotagate, configuration, folder):
     assert path.read_text() == "mine"
 
 
-def test_the_pid_file_names_the_daemon_and_goes_with_it(quotagate, configuration, folder):
-    run = folder / "run"
-    run.mkdir()
-    os.chown(run, USERS["quotagate"], USERS["quotagate"])
-    gate = quotagate(configuration(more=f'pid_file = "{run}/quotagate.pid"'))
-    assert int((run / "quotagate.pid").read_text()) == gate.pid()
-    assert stat.S_IMODE((run / "quotagate.pid").stat().st_mode) & 0o022 == 0
-    gate.stop()
-    assert not (run / "quotagate.pid").exists()
-
-
 def test_socket_mode_owner_and_group(quotagate, configuration, folder):
     gate = quotagate(configuration(
         listen=f'unix:{folder}/gate.sock"  mode = "0660"  owner = vmail  group = "postfix'))
@@ -241,13 +231,35 @@ def test_a_store_that_its_user_may_not_read_did_not_answer(quotagate, configurat
     assert gate.check(FULL).returncode == 3
 
 
-def test_status_counts(quotagate, configuration, folder):
-    run = folder / "run"
-    run.mkdir()
-    os.chown(run, USERS["quotagate"], USERS["quotagate"])
+@pytest.fixture
+def run(folder):
+    """A folder where the daemon may make files after it has given up root."""
+    made = folder / "run"
+    made.mkdir()
+    os.chown(made, USERS["quotagate"], USERS["quotagate"])
+    return made
+
+
+def test_the_pid_file_names_the_daemon_and_goes_with_it(quotagate, idle_quotagate, configuration, run):
+    pid_file = run / "quotagate.pid"
+    gate = quotagate(configuration(more=f'pid_file = "{pid_file}"'))
+    assert int(pid_file.read_text()) == gate.pid()
+    assert stat.S_IMODE(pid_file.stat().st_mode) & 0o022 == 0
+    other = f"inet:127.0.0.1:{free_port()}"
+    second = idle_quotagate(configuration(more=f'pid_file = "{pid_file}"', listen=other), name="second").launch()
+    assert second.process.wait(20) != 0
+    assert int(pid_file.read_text()) == gate.pid()
+    gate.stop()
+    assert not pid_file.exists()
+
+
+def test_check_learns_of_charges_from_the_running_daemon(quotagate, configuration, run):
     gate = quotagate(configuration(more=f'control = "{run}/control.sock"'))
-    answers(gate, FULL)
-    done = gate.command("status")
-    assert done.returncode == 0, done
-    assert "boxes" in done.stdout
-    assert gate.status()
+    assert stat.S_IMODE((run / "control.sock").stat().st_mode) & 0o077 == 0
+    for _ in range(3):  # check itself never charges
+        assert gate.check("--size", "150000", OK).returncode == 0
+    assert answers(gate, OK, size=90_000) == "DUNNO"
+    done = gate.check("--size", "150000", OK)
+    assert (done.returncode, "90000" in done.stdout) == (1, True), done
+    gate.stop()
+    assert gate.check("--size", "150000", OK).returncode == 0

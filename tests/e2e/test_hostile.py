@@ -24,11 +24,13 @@ def gate(quotagate, mail, folder):
         f'listen quotad {{ protocol = exim-quotad  address = "unix:{folder}/quotad.sock"  mode = 0666\n'
         f'  roots = {{"{mail}"}}  user = vmail }}\n'
         f'listen small {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}"  max_clients = 10 }}\n'
+        f'listen hasty {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}"\n'
+        f'  idle = 1s  request_timeout = 1s }}\n'
         f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail }}\n'
         "domain example.org { store = boxes }\n")
 
 
-MTA, EXIM, QUOTAD, SMALL = range(4)
+MTA, EXIM, QUOTAD, SMALL, HASTY = range(5)
 
 
 def assert_serves(gate, number=MTA):
@@ -157,6 +159,13 @@ def test_an_octet_a_second_holds_up_nobody(gate):
                 assert_serves(gate)
         slow.send(text[3:])
         assert slow.answer().startswith("452 ")
+
+
+@pytest.mark.parametrize("begun", [b"", b"request=smtpd_access_policy\nrecip", b"recipient=x@example.org\n"])
+def test_a_connection_that_asks_nothing_is_closed_in_time(gate, begun):
+    with Policy(gate.addresses()[HASTY], timeout=3) as client:
+        client.send(begun)
+        assert client.answer() is None
 
 
 @pytest.mark.parametrize("path", [
