@@ -157,11 +157,11 @@ bool conf_given(const struct conf_section *s, const char *option)
 
 void conf_complain(struct conf *c, const struct conf_section *s, const char *option, const char *format, ...)
 {
-	const char *file = s->file;
-	int line = s->line;
+	const char *file = s ? s->file : c->top->file;
+	int line = s ? s->line : 0;
 	va_list ap;
 
-	if (option)
+	if (s && option)
 		find(s->written, option, &file, &line);
 	va_start(ap, format);
 	complain(c, file, line, format, ap);

@@ -74,7 +74,7 @@ const struct conf_section *conf_section_get(const struct conf *c, const char *ki
 bool conf_given(const struct conf_section *s, const char *option);
 
 /* An error found later, by whoever looks across sections: it gets file and line of that option, or of the section when
-   `option` is null or was not written. The sentence is cut at 900 octets and made printable. */
+   `option` is null or was not written, or of the main file when `s` is null. The sentence is cut at 900 octets and made printable. */
 __attribute__((format(printf, 4, 5))) void conf_complain(
 	struct conf *c, const struct conf_section *s, const char *option, const char *format, ...);
 

@@ -387,13 +387,15 @@ static void takes_later_complaints(void **state)
 	conf_complain(c, s, "mode", "b");
 	conf_complain(c, s, "address", "c");
 	conf_complain(c, conf_section_get(c, "cache", NULL), "soft", "d");
-	assert_int_equal(conf_errors(c), 5);
+	conf_complain(c, NULL, NULL, "e");
+	assert_int_equal(conf_errors(c), 6);
 	assert_string_equal(conf_error(c, 0), "t: d");
-	assert_string_equal(conf_error(c, 1), "t:2: a");
-	assert_string_equal(conf_error(c, 2), "t:2: b");
-	assert_string_equal(conf_error(c, 3), "t:3: c");
-	assert_string_equal(conf_error(c, 4), "t:5: too loud??");
-	assert_null(conf_error(c, 5));
+	assert_string_equal(conf_error(c, 1), "t: e");
+	assert_string_equal(conf_error(c, 2), "t:2: a");
+	assert_string_equal(conf_error(c, 3), "t:2: b");
+	assert_string_equal(conf_error(c, 4), "t:3: c");
+	assert_string_equal(conf_error(c, 5), "t:5: too loud??");
+	assert_null(conf_error(c, 6));
 	conf_free(c);
 }
 
