@@ -82,7 +82,7 @@ bool endpoint_eq(const struct endpoint *a, const struct endpoint *b)
 	return a->len == b->len && memcmp(&a->address, &b->address, a->len) == 0;
 }
 
-static const char *path_of(const struct endpoint *e)
+const char *endpoint_path(const struct endpoint *e)
 {
 	return ((const struct sockaddr_un *)(const void *)&e->address)->sun_path;
 }
@@ -104,7 +104,7 @@ int endpoint_connect(const struct endpoint *e)
 static bool clear_path(const struct endpoint *e, struct err *err)
 {
 	struct stat st;
-	const char *path = path_of(e);
+	const char *path = endpoint_path(e);
 	if (lstat(path, &st) < 0)
 		return errno == ENOENT || err_set(err, "%s: %s", path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
@@ -121,7 +121,7 @@ static bool clear_path(const struct endpoint *e, struct err *err)
 
 static bool bind_unix(int fd, const struct endpoint *e, const struct endpoint_access *access, struct err *err)
 {
-	const char *path = path_of(e);
+	const char *path = endpoint_path(e);
 	if (!clear_path(e, err))
 		return false;
 	mode_t mask = umask(0777);
@@ -173,12 +173,12 @@ int endpoint_listen(const struct endpoint *e, const struct endpoint_access *acce
 
 bool endpoint_stat(const struct endpoint *e, struct stat *st)
 {
-	return e->family == ENDPOINT_UNIX && lstat(path_of(e), st) == 0;
+	return e->family == ENDPOINT_UNIX && lstat(endpoint_path(e), st) == 0;
 }
 
 void endpoint_remove(const struct endpoint *e, const struct stat *bound)
 {
 	struct stat now;
 	if (endpoint_stat(e, &now) && now.st_dev == bound->st_dev && now.st_ino == bound->st_ino)
-		unlink(path_of(e));
+		unlink(endpoint_path(e));
 }

@@ -32,6 +32,9 @@ bool endpoint_parse(struct endpoint *, struct str text, struct err *);
 /* For the check of an option row. */
 bool endpoint_check(struct str text, struct err *);
 
+/* The path of a unix socket. */
+const char *endpoint_path(const struct endpoint *);
+
 bool endpoint_eq(const struct endpoint *, const struct endpoint *);
 
 /* A listening socket, non-blocking, close-on-exec; -1 with the reason. The socket file of a server that is gone is

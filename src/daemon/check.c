@@ -1,0 +1,207 @@
+/*
+ * The command check: decides here and now about addresses, with the same gate and the same stores as the daemon, and
+ * prints every step. It charges nothing. The report is a list of named values, as text or as JSON.
+ */
+#include "daemon/commands.h"
+#include "daemon/engine.h"
+#include "daemon/peek.h"
+#include "daemon/report.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct check {
+	struct engine engine;
+	struct report report;
+	struct ask ask;
+	size_t steps;
+	bool unanswered, refused;
+};
+
+static const char *const states[] = { "did not answer", "found", "no such mailbox", "domain not known" };
+
+static void report_facts(struct report *r, const struct gate_step *step, msec now)
+{
+	const struct facts *f = &step->facts;
+	report_size(r, "usage", f->usage);
+	report_size(r, "limit", step->limit.octets);
+	if (f->messages || step->limit.messages) {
+		report_number(r, "messages", f->messages);
+		report_number(r, "message limit", step->limit.messages);
+	}
+	report_text(r, "limit from",
+		!step->limit.named                                                  ? "nobody: there is none"
+		: !step->terms.ignore_store_limit && (f->limit || f->message_limit) ? "the store itself"
+		: step->terms.domain.named                                          ? "the section domain"
+										    : "the section store");
+	report_text(r, "source", facts_source_name(f->source));
+	report_number(r, "age ms", (uint64_t)(now - f->taken));
+	report_text(r, "firm", f->firm ? "yes" : step->firm_wanted ? "no: counted again before refusing" : "no");
+	report_size(r, "charges", step->charge.octets);
+	report_number(r, "charged messages", step->charge.messages);
+	report_text(r, "rule", store_rule_names[step->terms.rule]);
+	if (step->terms.rule == RULE_COURIER && f->foreign)
+		report_text(
+			r, "warning", "maildirsize was not written by Courier's hand; is rule = dovecot-2.3 meant?");
+}
+
+static void on_step(struct ask *ask, const struct gate_step *step)
+{
+	struct check *c = list_of(ask, struct check, ask);
+	struct report *r = &c->report;
+	report_open(r, "step");
+	report_str(r, "tried as", step->address->whole);
+	if (step->store)
+		report_str(r, "store", step->store->name);
+	report_text(r, "answer", states[step->facts.state]);
+	if (step->note && step->note[0])
+		report_text(r, "note", step->note);
+	if (step->facts.state == FACTS_FOUND)
+		report_facts(r, step, engine_now(&c->engine));
+	report_close(r);
+	c->steps++;
+	c->unanswered = c->unanswered || step->facts.state == FACTS_FAILED;
+}
+
+/* What each listener would write. */
+static void report_replies(struct check *c)
+{
+	const struct config *config = c->engine.config;
+	report_open(&c->report, "replies");
+	for (size_t i = 0; i < config->n_listeners; i++) {
+		const struct config_listener *l = &config->listeners[i];
+		struct front_peer peer = { .host = STR(""), .key = &c->engine.key, .listener = (unsigned)i };
+		char text[2048];
+		struct buf out = BUF(text);
+		if (l->path_store)
+			continue;
+		void *session = calloc(1, l->front->session_size), *shared = calloc(1, l->front->shared_size + 1);
+		if (session && shared) {
+			l->front->start(session, l->own, shared, &peer);
+			l->front->answer(session, &c->ask.query, &c->ask.answer, &out);
+			report_str(&c->report, l->name, buf_str(&out));
+		}
+		free(session);
+		free(shared);
+	}
+	report_close(&c->report);
+}
+
+static void on_answer(struct ask *ask, msec now)
+{
+	static const char *const actions[] = { "pass", "defer", "reject" };
+	struct check *c = list_of(ask, struct check, ask);
+	const struct verdict *v = &ask->answer.verdict;
+	char text[600];
+	struct buf out = BUF(text);
+	(void)now;
+	if (c->steps == 0 && ask->note)
+		report_text(&c->report, "note", ask->note);
+	report_text(&c->report, "verdict", actions[v->action]);
+	report_text(&c->report, "reason", reason_name(v->reason));
+	if (v->reply) {
+		reply_print(&out, v->reply, ask->query.address);
+		report_str(&c->report, "reply", buf_str(&out));
+	}
+	report_replies(c);
+	c->refused = c->refused || v->action != ACTION_PASS;
+	uv_stop(&c->engine.loop);
+}
+
+static void report_daemon(struct check *c, struct str address)
+{
+	const struct config *config = c->engine.config;
+	struct peek p;
+	if (!config->control.name) {
+		report_text(
+			&c->report, "running daemon", "not asked for charges: the configuration has no control socket");
+		return;
+	}
+	peek_ask(&p, &config->control.endpoint, address);
+	c->ask.also = p.charge;
+	if (!p.reached) {
+		char text[256];
+		struct buf out = BUF(text);
+		buf_printf(&out, "not reached, its charges are not known: %s", p.why);
+		report_str(&c->report, "running daemon", buf_str(&out));
+		return;
+	}
+	report_open(&c->report, "running daemon");
+	report_text(&c->report, "knows the mailbox", p.known ? "yes" : "no");
+	if (p.known) {
+		report_size(&c->report, "cached usage", p.usage);
+		report_number(&c->report, "cached age ms", (uint64_t)(engine_now(&c->engine) - p.taken));
+		report_size(&c->report, "charges", p.charge.octets);
+		report_number(&c->report, "charged messages", p.charge.messages);
+	}
+	report_close(&c->report);
+}
+
+static void report_route(struct check *c, struct str text)
+{
+	const struct config *config = c->engine.config;
+	struct address a;
+	bool ours;
+	enum address_fault fault = address_parse(&a, text, config->gate.fold);
+	if (fault != ADDRESS_OK)
+		return;
+	const struct route_domain *d = route_find(&config->route, &a, &ours);
+	char names[1024];
+	struct buf out = BUF(names);
+	for (size_t i = 0; i < d->n; i++) {
+		buf_puts(&out, i ? " " : "");
+		buf_puts(&out, config->stores[d->stores[i]].name);
+	}
+	report_str(&c->report, "parsed", a.whole);
+	report_text(&c->report, "domain",
+		a.domain.len == 0 ? "none: a bare user name"
+		: ours            ? "has a section"
+				  : "has no section");
+	report_str(&c->report, "stores asked", buf_str(&out));
+}
+
+static void check_one(struct check *c, const struct command_line *line, const char *address)
+{
+	c->steps = 0;
+	c->ask = (struct ask){ .done = on_answer, .explain = on_step };
+	c->ask.query = (struct query){ .kind = QUERY_RECIPIENT,
+		.purpose = PURPOSE_REPORT,
+		.address = str_of(address),
+		.sender = str_of(line->sender ? line->sender : ""),
+		.size = line->size };
+	uv_update_time(&c->engine.loop);
+	report_begin(&c->report);
+	report_text(&c->report, "address", address);
+	report_number(&c->report, "size", line->size);
+	report_route(c, c->ask.query.address);
+	report_daemon(c, c->ask.query.address);
+	gate_ask(c->engine.gate, &c->ask, engine_now(&c->engine));
+	uv_run(&c->engine.loop, UV_RUN_DEFAULT);
+	report_end(&c->report);
+}
+
+int command_check(const struct command_line *line)
+{
+	static struct check check;
+	struct check *c = &check;
+	struct err err;
+	struct config *config = config_read(line->file, config_use_here());
+	if (!config || config_print_errors(config)) {
+		config_put(config);
+		return EXIT_USAGE;
+	}
+	log_open("stderr", LOG_LEVEL_WARNING, &err);
+	struct nursery *nursery = nursery_open(&config->plan, NULL, NULL, &err);
+	if (!nursery || !engine_open(&c->engine, config, nursery, &err)) {
+		fprintf(stderr, "quotagate: %s\n", err.text);
+		return EXIT_USAGE;
+	}
+	report_start(&c->report, stdout, line->json != NULL);
+	for (int i = 0; i < line->n_words; i++)
+		check_one(c, line, line->words[i]);
+	report_stop(&c->report);
+	engine_close(&c->engine);
+	config_put(config);
+	return c->refused ? EXIT_REFUSED : c->unanswered ? EXIT_UNANSWERED : EXIT_OK;
+}

@@ -1,0 +1,89 @@
+/*
+ * The configuration as the daemon works with it: what conf/ read, checked across sections, with users and addresses
+ * resolved and the gate's routes built. Read-only once made; connections hold it while they live.
+ */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "conf/conf.h"
+#include "core/gate.h"
+#include "daemon/options.h"
+#include "daemon/registry.h"
+#include "io/endpoint.h"
+#include "io/log.h"
+#include "io/nursery.h"
+#include "store/blocking.h"
+
+/* What the configuration is read for. */
+enum config_use {
+	CONFIG_LOOK, /* to be shown: rights do not matter */
+	CONFIG_RUN, /* to be worked with by an ordinary user: no store may be another user's */
+	CONFIG_RUN_AS_ROOT, /* started as root: the daemon becomes its user, helpers become theirs */
+};
+
+struct config_store {
+	const char *name;
+	const struct blocking_type *type;
+	const struct options_store *options;
+	struct blocking_conf blocking;
+	bool rule_given; /* else the rule is the type's default */
+	const char *user; /* null: the daemon's */
+	uid_t uid;
+	gid_t gid;
+};
+
+struct config_listener {
+	const char *name;
+	const struct front *front;
+	const void *own;
+	const struct options_listen *options;
+	struct endpoint endpoint;
+	struct endpoint_access access;
+	uint64_t path_store; /* salt of the store that answers paths, 0: none */
+};
+
+struct config {
+	unsigned references;
+	struct conf *conf;
+	const struct options_top *top;
+	const struct options_rules *rules;
+	const struct options_cache *cache;
+	const struct options_log *log;
+
+	struct config_store *stores; /* as many as route.n_stores */
+	struct config_listener *listeners;
+	size_t n_listeners;
+	struct route route;
+	struct gate_conf gate;
+	struct gate_size size;
+
+	bool root; /* read for CONFIG_RUN_AS_ROOT */
+	const char *user; /* whom the daemon becomes; null when not root */
+	uid_t uid;
+	gid_t gid;
+	struct config_listener control; /* name null: none */
+	struct options_listen control_options;
+
+	struct nursery_set *sets;
+	struct nursery_plan plan;
+
+	/* what `route` points to */
+	struct route_store *route_stores;
+	struct route_domain *route_domains;
+	unsigned **domain_stores; /* by domain, before they were sorted */
+	unsigned *any, *bare;
+};
+
+/* Reads and checks. Null only when out of memory; conf_errors(c->conf) tells whether it may be used. */
+struct config *config_read(const char *file, enum config_use);
+
+struct config *config_get(struct config *);
+void config_put(struct config *);
+
+/* For this process as it is now. */
+enum config_use config_use_here(void);
+
+/* Prints every error on stderr as "quotagate: file:line: ..."; true when there was one. */
+bool config_print_errors(const struct config *);
+
+#endif

@@ -1,0 +1,348 @@
+#include "daemon/connection.h"
+
+#include "daemon/decision.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define OUT_MAX 16384
+#define OUT_ROOM 2048 /* what one answer may need */
+
+struct connection {
+	struct stream stream; /* first: the stream's callbacks get a pointer to it */
+	struct listener *listener;
+	struct config *config; /* held: the session looks into it */
+	struct list link;
+	msec since;
+	char *held; /* input that waits for more of it, or for an answer */
+	size_t held_len, held_cap;
+	size_t eaten; /* of `held`: the request that is being asked */
+	struct ask ask;
+	bool working, connected;
+	char host[INET6_ADDRSTRLEN];
+	max_align_t session[];
+};
+
+static struct connection *connection_of(struct stream *s)
+{
+	return (struct connection *)(void *)s;
+}
+
+static const struct front *front_of(const struct connection *c)
+{
+	return c->listener->spec->front;
+}
+
+static msec now_of(const struct connection *c)
+{
+	return engine_now(c->listener->engine);
+}
+
+static void move_to(struct connection *c, struct list *list)
+{
+	c->since = now_of(c);
+	list_remove(&c->link);
+	list_insert(list, &c->link);
+}
+
+/* At most one line a second and listener, with the number of those that were not written. */
+static void complain(struct connection *c, const char *what)
+{
+	struct listener *l = c->listener;
+	msec now = now_of(c);
+	l->stats.malformed++;
+	if (l->complained && now - l->complained < 1000) {
+		l->complaints++;
+		return;
+	}
+	log_line(LOG_LEVEL_WARNING, "event=bad-request listener=%s client=%s reason=\"%s\" unlogged=%llu", l->name,
+		c->host[0] ? c->host : "local", what, (unsigned long long)l->complaints);
+	l->complained = now;
+	l->complaints = 0;
+}
+
+/* ---- input that waits ---- */
+
+/* `in` (which may be a part of what is held) is all that is held from now on. */
+static bool hold(struct connection *c, struct str in)
+{
+	if (in.len > c->held_cap) {
+		char *grown = realloc(c->held, in.len);
+		if (!grown)
+			return false;
+		c->held = grown; /* `in` was not a part of it: it is longer */
+		c->held_cap = in.len;
+	}
+	if (in.len)
+		memmove(c->held, in.at, in.len);
+	c->held_len = in.len;
+	if (in.len == 0) {
+		free(c->held);
+		c->held = NULL;
+		c->held_cap = 0;
+	}
+	return true;
+}
+
+static bool hold_more(struct connection *c, struct str in)
+{
+	size_t len = c->held_len + in.len;
+	if (len > c->held_cap) {
+		char *grown = realloc(c->held, len);
+		if (!grown)
+			return false;
+		c->held = grown;
+		c->held_cap = len;
+	}
+	memcpy(c->held + c->held_len, in.at, in.len);
+	c->held_len = len;
+	return true;
+}
+
+/* ---- answering ---- */
+
+static bool flush(struct connection *c, struct buf *out)
+{
+	bool sent = stream_send(&c->stream, buf_str(out));
+	out->len = 0;
+	if (!sent)
+		stream_close(&c->stream);
+	return sent;
+}
+
+/* The gate has answered: the front writes it. */
+static enum front_step write_answer(struct connection *c, struct buf *out)
+{
+	const struct front *front = front_of(c);
+	if (c->ask.query.purpose != PURPOSE_PEEK)
+		decision_log(&c->ask, c->listener->name, now_of(c));
+	return front->answer(c->session, &c->ask.query, &c->ask.answer, out);
+}
+
+static void work(struct connection *c, struct str in);
+
+static void on_answer(struct ask *ask, msec now)
+{
+	struct connection *c = list_of(ask, struct connection, ask);
+	char space[OUT_ROOM];
+	struct buf out = BUF(space);
+	(void)now;
+	if (c->working || uv_is_closing(&c->stream.uv.handle))
+		return;
+	bool last = write_answer(c, &out) == FRONT_CLOSE;
+	move_to(c, &c->listener->idle);
+	if (!flush(c, &out))
+		return;
+	if (last || c->listener->closing)
+		stream_finish(&c->stream);
+	else
+		work(c, (struct str){ c->held + c->eaten, c->held_len - c->eaten });
+}
+
+/* Asks the gate. False: the answer will come later, the input is held until then. */
+static bool ask_gate(struct connection *c, const struct query *q, struct str in, size_t eaten)
+{
+	struct engine *e = c->listener->engine;
+	c->ask.query = *q;
+	gate_ask(e->gate, &c->ask, now_of(c));
+	if (!c->ask.active)
+		return true;
+	if (in.at != c->held) {
+		if (!hold(c, in)) {
+			gate_forget(e->gate, &c->ask);
+			stream_close(&c->stream);
+			return false;
+		}
+		query_move(&c->ask.query, in.at, in.len, c->held);
+	}
+	c->eaten = eaten;
+	stream_pause(&c->stream);
+	move_to(c, &c->listener->asking);
+	return false;
+}
+
+enum progress {
+	GO_ON,
+	WAIT_FOR_INPUT,
+	WAIT_FOR_ANSWER,
+	LEAVE, /* when all is sent */
+};
+
+/* One step of the front. */
+static enum progress advance(struct connection *c, struct str *in, struct buf *out)
+{
+	const struct front *front = front_of(c);
+	struct engine *e = c->listener->engine;
+	struct query q = { 0 };
+	size_t eaten = 0;
+	enum front_step step = front->feed(c->session, *in, &eaten, &q, out);
+	const char *complaint = front->complaint ? front->complaint(c->session) : NULL;
+	if (complaint && step != FRONT_ENDED && step != FRONT_ABANDONED)
+		complain(c, complaint);
+	switch (step) {
+	case FRONT_MORE:
+		if (in->len < front->request_max)
+			return WAIT_FOR_INPUT;
+		complain(c, "the request is too long");
+		return LEAVE;
+	case FRONT_ENDED:
+	case FRONT_ABANDONED:
+		gate_end(e->gate, q.transaction, step == FRONT_ABANDONED, now_of(c));
+		*in = str_from(*in, eaten);
+		return GO_ON;
+	case FRONT_ASK:
+		c->listener->stats.requests++;
+		if (!ask_gate(c, &q, *in, eaten))
+			return WAIT_FOR_ANSWER;
+		step = write_answer(c, out);
+		break;
+	case FRONT_SEND:
+	case FRONT_CLOSE: c->listener->stats.requests++; break;
+	}
+	*in = str_from(*in, eaten);
+	return step == FRONT_CLOSE ? LEAVE : GO_ON;
+}
+
+/* Feeds the front as long as there is input, the client takes its answers, and none must be waited for. */
+static void work(struct connection *c, struct str in)
+{
+	char space[OUT_MAX];
+	struct buf out = BUF(space);
+	enum progress progress = GO_ON;
+	bool answered = false;
+	c->working = true;
+	while (progress == GO_ON && in.len && c->stream.unsent == 0) {
+		progress = advance(c, &in, &out);
+		answered = answered || progress == GO_ON;
+		if (out.cap - out.len < OUT_ROOM && !flush(c, &out))
+			progress = WAIT_FOR_ANSWER;
+	}
+	c->working = false;
+	if (!flush(c, &out) || progress == WAIT_FOR_ANSWER)
+		return;
+	if (progress == LEAVE || (c->listener->closing && in.len == 0)) {
+		stream_finish(&c->stream);
+		return;
+	}
+	if (!hold(c, in)) {
+		stream_close(&c->stream);
+		return;
+	}
+	if (in.len || c->stream.unsent) {
+		if (answered || c->since == 0)
+			move_to(c, &c->listener->busy);
+	} else {
+		move_to(c, &c->listener->idle);
+	}
+	if (c->stream.unsent)
+		stream_pause(&c->stream);
+	else
+		stream_resume(&c->stream);
+}
+
+/* ---- the stream's calls ---- */
+
+static void on_data(struct stream *s, struct str in)
+{
+	struct connection *c = connection_of(s);
+	if (c->held_len == 0) {
+		c->since = 0; /* the first octets of a request: work() starts its clock */
+		work(c, in);
+	} else if (hold_more(c, in)) {
+		work(c, (struct str){ c->held, c->held_len });
+	} else {
+		stream_close(s);
+	}
+}
+
+static void on_eof(struct stream *s)
+{
+	struct connection *c = connection_of(s);
+	if (c->held_len)
+		complain(c, "the request ends too early");
+	stream_finish(s);
+}
+
+static void on_drained(struct stream *s)
+{
+	struct connection *c = connection_of(s);
+	if (!c->ask.active)
+		work(c, (struct str){ c->held, c->held_len });
+}
+
+static void on_closed(struct stream *s)
+{
+	struct connection *c = connection_of(s);
+	struct listener *l = c->listener;
+	struct query q = { 0 };
+	gate_forget(l->engine->gate, &c->ask);
+	if (c->connected && front_of(c)->end) {
+		enum front_step step = front_of(c)->end(c->session, &q);
+		if (step != FRONT_MORE)
+			gate_end(l->engine->gate, q.transaction, step == FRONT_ABANDONED, now_of(c));
+	}
+	list_remove(&c->link);
+	config_put(c->config);
+	free(c->held);
+	free(c);
+	listener_left(l);
+}
+
+static const struct stream_calls calls = { on_data, on_eof, on_drained, on_closed };
+
+/* ---- for the listener ---- */
+
+struct stream *connection_new(struct listener *l)
+{
+	size_t cells = (l->spec->front->session_size + sizeof(max_align_t) - 1) / sizeof(max_align_t);
+	struct connection *c = calloc(1, sizeof(*c) + cells * sizeof(max_align_t));
+	if (!c)
+		return NULL;
+	c->stream.calls = &calls;
+	c->listener = l;
+	c->config = config_get(l->config);
+	list_init(&c->link);
+	return &c->stream;
+}
+
+void connection_start(struct stream *s, bool ok)
+{
+	struct connection *c = connection_of(s);
+	struct listener *l = c->listener;
+	if (!ok) {
+		config_put(c->config);
+		free(c);
+		listener_left(l);
+		return;
+	}
+	stream_peer(s, c->host, sizeof(c->host));
+	struct front_peer peer = { .host = str_of(c->host), .key = &l->engine->key, .listener = l->number };
+	l->spec->front->start(c->session, l->spec->own, l->shared, &peer);
+	c->ask.done = on_answer;
+	c->ask.path_store = l->spec->path_store;
+	c->connected = true;
+	move_to(c, &l->idle);
+}
+
+void connection_leave(struct list *link)
+{
+	struct connection *c = list_of(link, struct connection, link);
+	if (!c->ask.active)
+		stream_finish(&c->stream);
+}
+
+void connection_expire(struct list *link)
+{
+	struct connection *c = list_of(link, struct connection, link);
+	if (c->held_len)
+		complain(c, "the request did not arrive in time");
+	c->listener->stats.timed_out++;
+	stream_close(&c->stream);
+	list_remove(&c->link);
+}
+
+msec connection_since(const struct list *link)
+{
+	return list_of((struct list *)(uintptr_t)link, struct connection, link)->since;
+}

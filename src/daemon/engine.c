@@ -1,0 +1,138 @@
+#include "daemon/engine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+msec engine_now(const struct engine *e)
+{
+	return (msec)uv_now(&e->loop);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+	struct engine *e = timer->data;
+	gate_expire(e->gate, engine_now(e));
+}
+
+/* Before the loop sleeps: the log goes out, and the timer is set to what the gate waits for. */
+static void on_turn(uv_prepare_t *turn)
+{
+	struct engine *e = turn->data;
+	msec now = engine_now(e), due = gate_expiry(e->gate);
+	log_flush();
+	if (due == MSEC_NEVER)
+		uv_timer_stop(&e->timer);
+	else if (!uv_is_active((uv_handle_t *)&e->timer) || uv_timer_get_due_in(&e->timer) != (uint64_t)(due - now))
+		uv_timer_start(&e->timer, on_timer, due > now ? (uint64_t)(due - now) : 0, 0);
+}
+
+static void on_start(void *context, struct lookup *l, msec now)
+{
+	struct engine *e = context;
+	struct store *store = e->stores[l->store];
+	(void)now;
+	store->type->start(store, l);
+}
+
+static void on_cancel(void *context, struct lookup *l)
+{
+	struct engine *e = context;
+	struct store *store = (e->leaving ? e->leaving : e->stores)[l->store];
+	store->type->cancel(store, l);
+}
+
+static void close_stores(struct store **stores, size_t n)
+{
+	for (size_t i = 0; stores && i < n; i++)
+		if (stores[i])
+			stores[i]->type->close(stores[i]);
+	free(stores);
+}
+
+static struct store **open_stores(struct engine *e, struct config *c, struct nursery *nursery, struct err *err)
+{
+	struct store **stores = calloc(c->route.n_stores + 1, sizeof(struct store *));
+	if (!stores) {
+		err_set(err, "out of memory");
+		return NULL;
+	}
+	for (size_t i = 0; i < c->route.n_stores; i++) {
+		stores[i] = blocking_open(&e->loop, nursery, &c->stores[i].blocking, err);
+		if (!stores[i]) {
+			close_stores(stores, i);
+			return NULL;
+		}
+	}
+	return stores;
+}
+
+bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, struct err *err)
+{
+	struct gate_stores reach = { .context = e, .start = on_start, .cancel = on_cancel };
+	*e = (struct engine){ .config = config_get(c), .stores_of = config_get(c), .nursery = nursery };
+	if (getrandom(&e->key, sizeof(e->key), 0) != sizeof(e->key))
+		return err_set(err, "no randomness: %s", strerror(errno));
+	int n = uv_loop_init(&e->loop);
+	if (n < 0)
+		return err_set(err, "no event loop: %s", uv_strerror(n));
+	e->gate = gate_new(&c->size, &c->gate, &reach, e->key);
+	if (!e->gate)
+		return err_set(err, "not enough memory for %zu mailboxes", c->size.mailboxes);
+	e->stores = open_stores(e, c, nursery, err);
+	if (!e->stores)
+		return false;
+	uv_timer_init(&e->loop, &e->timer);
+	uv_prepare_init(&e->loop, &e->turn);
+	e->timer.data = e->turn.data = e;
+	uv_prepare_start(&e->turn, on_turn);
+	return true;
+}
+
+bool engine_configure(struct engine *e, struct config *c, struct nursery *renewed, struct err *err)
+{
+	struct config *former = e->config, *stores_left = NULL;
+	struct nursery *left = NULL;
+	if (renewed) {
+		struct store **stores = open_stores(e, c, renewed, err);
+		if (!stores)
+			return false;
+		left = e->nursery;
+		e->nursery = renewed;
+		e->leaving = e->stores;
+		e->stores = stores;
+		stores_left = e->stores_of;
+		e->stores_of = config_get(c);
+	}
+	e->config = config_get(c);
+	gate_configure(e->gate, &c->gate, engine_now(e));
+	if (renewed) {
+		close_stores(e->leaving, stores_left->route.n_stores);
+		e->leaving = NULL;
+		nursery_close(left);
+		config_put(stores_left);
+	}
+	config_put(former);
+	return true;
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+	(void)arg;
+	if (!uv_is_closing(handle))
+		uv_close(handle, NULL);
+}
+
+void engine_close(struct engine *e)
+{
+	gate_free(e->gate);
+	close_stores(e->stores, e->stores_of->route.n_stores);
+	uv_walk(&e->loop, close_handle, NULL);
+	uv_run(&e->loop, UV_RUN_DEFAULT);
+	uv_loop_close(&e->loop);
+	nursery_close(e->nursery);
+	config_put(e->stores_of);
+	config_put(e->config);
+	log_flush();
+}

@@ -1,0 +1,36 @@
+/*
+ * The engine: loop, helpers, stores and gate put together. `serve` asks it for its connections, `check` for itself.
+ */
+#ifndef DAEMON_ENGINE_H
+#define DAEMON_ENGINE_H
+
+#include "daemon/config.h"
+
+#include <uv.h>
+
+struct engine {
+	uv_loop_t loop;
+	uv_timer_t timer; /* the gate's */
+	uv_prepare_t turn; /* end of each turn of the loop: log and timer */
+	struct config *config;
+	struct config *stores_of; /* the one that the stores were opened by: they look into it */
+	struct nursery *nursery;
+	struct store **stores, **leaving; /* leaving: while a reload cancels their look-ups */
+	struct gate *gate;
+	struct hash_key key;
+	bool *warned; /* per store: a maildirsize of another hand than the rule's was told */
+};
+
+/* Takes over the nursery and holds the config. */
+bool engine_open(struct engine *, struct config *, struct nursery *, struct err *);
+
+/* A new configuration; `renewed` replaces the nursery when helpers work differently by it, else null. On failure nothing
+   has changed and `renewed` is still the caller's. */
+bool engine_configure(struct engine *, struct config *, struct nursery *renewed, struct err *);
+
+/* No question may be waiting. */
+void engine_close(struct engine *);
+
+msec engine_now(const struct engine *);
+
+#endif

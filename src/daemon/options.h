@@ -1,0 +1,56 @@
+/* The structs that the sections of the configuration fill, and their option tables. */
+#ifndef DAEMON_OPTIONS_H
+#define DAEMON_OPTIONS_H
+
+#include "base/opt.h"
+#include "base/time.h"
+
+struct options_top {
+	const char *user, *pid_file, *control;
+};
+
+struct options_listen {
+	const char *address, *owner, *group;
+	unsigned mode;
+	uint64_t max_clients;
+	msec idle, request_timeout;
+};
+
+enum limit_from { LIMIT_FROM_STORE, LIMIT_FROM_CONFIG };
+
+struct options_store {
+	int rule; /* enum store_rule, when written */
+	int limit_from; /* enum limit_from */
+	uint64_t grace, limit, message_limit; /* octets, octets, messages */
+	const char *user;
+	uint64_t helpers;
+	msec helper_timeout;
+};
+
+struct options_domain {
+	struct opt_list store;
+	uint64_t limit, message_limit;
+};
+
+struct options_rules {
+	const char *full, *full_long, *too_large, *unknown_reject, *unknown_defer, *error_defer;
+	int unknown, error, fold; /* enum on_unknown, on_error, fold */
+	msec full_for, timeout;
+	uint64_t added;
+	const char *recipient_delimiter;
+};
+
+struct options_cache {
+	uint64_t mailboxes, lookups, transactions, soft, hard;
+	msec ttl_low, ttl_mid, ttl_high, ttl_none, stale, settle;
+};
+
+struct options_log {
+	const char *to;
+	int level; /* enum log_level */
+};
+
+extern const struct opt options_top[], options_listen[], options_store[], options_domain[], options_rules[],
+	options_cache[], options_log[];
+
+#endif

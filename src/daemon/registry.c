@@ -1,0 +1,98 @@
+#include "daemon/registry.h"
+
+#include "daemon/options.h"
+
+#include <string.h>
+
+extern const struct front policy_front, exim_quotad_front;
+extern const struct blocking_type maildir_type, mbox_type, path_type;
+
+static const struct registry_front fronts[] = {
+	{ &policy_front, NULL },
+	{ &exim_quotad_front, &path_type },
+};
+
+static const struct blocking_type *const stores[] = { &maildir_type, &mbox_type };
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+/* A variant's tables: its own, and the end. */
+static const struct opt *front_tables[COUNT(fronts)][2], *store_tables[COUNT(stores)][2];
+static struct conf_variant front_variants[COUNT(fronts)], store_variants[COUNT(stores)];
+
+static const struct conf_kind kinds[] = {
+	{ .name = "", .single = true, .opts = options_top, .size = sizeof(struct options_top) },
+	{ .name = "listen",
+		.titled = true,
+		.choose = "protocol",
+		.opts = options_listen,
+		.size = sizeof(struct options_listen),
+		.variants = front_variants,
+		.n_variants = COUNT(fronts),
+		.help = "Where questions come in, and in which protocol. At least one is needed to serve." },
+	{ .name = "store",
+		.titled = true,
+		.choose = "type",
+		.opts = options_store,
+		.size = sizeof(struct options_store),
+		.variants = store_variants,
+		.n_variants = COUNT(stores),
+		.help = "Where usage and limits of mailboxes are known. The order counts: see domain." },
+	{ .name = "domain",
+		.titled = true,
+		.opts = options_domain,
+		.size = sizeof(struct options_domain),
+		.help = "A mail domain of ours. Domains need no section: without one, the stores that are told the "
+			"domain "
+			"are asked in the order written." },
+	{ .name = "rules",
+		.single = true,
+		.opts = options_rules,
+		.size = sizeof(struct options_rules),
+		.help = "What is answered, and when." },
+	{ .name = "cache",
+		.single = true,
+		.opts = options_cache,
+		.size = sizeof(struct options_cache),
+		.help = "How long facts live, and how many." },
+	{ .name = "log",
+		.single = true,
+		.opts = options_log,
+		.size = sizeof(struct options_log),
+		.help = "Where the log goes." },
+};
+
+const struct registry_front *registry_front(const char *protocol)
+{
+	for (size_t i = 0; i < COUNT(fronts); i++)
+		if (strcmp(fronts[i].front->name, protocol) == 0)
+			return &fronts[i];
+	return NULL;
+}
+
+const struct blocking_type *registry_store(const char *type)
+{
+	for (size_t i = 0; i < COUNT(stores); i++)
+		if (strcmp(stores[i]->name, type) == 0)
+			return stores[i];
+	return NULL;
+}
+
+const struct conf_kind *registry_kinds(size_t *n)
+{
+	for (size_t i = 0; i < COUNT(fronts); i++) {
+		const struct registry_front *f = &fronts[i];
+		front_tables[i][0] = f->store ? f->store->opts : f->front->opts;
+		front_variants[i] = (struct conf_variant){ .name = f->front->name,
+			.opts = front_tables[i],
+			.size = f->store ? f->store->conf_size : f->front->conf_size };
+	}
+	for (size_t i = 0; i < COUNT(stores); i++) {
+		store_tables[i][0] = stores[i]->opts;
+		store_variants[i] = (struct conf_variant){
+			.name = stores[i]->name, .opts = store_tables[i], .size = stores[i]->conf_size
+		};
+	}
+	*n = COUNT(kinds);
+	return kinds;
+}

@@ -1,0 +1,327 @@
+/*
+ * The command serve: the daemon from its start to its end. In this order: the configuration, the log, the nursery,
+ * helpers, sockets, then rights are given up, and only then the first client is heard.
+ */
+#include "daemon/commands.h"
+#include "daemon/listener.h"
+#include "daemon/pidfile.h"
+#include "io/rights.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#define GROUPS_MAX 256
+
+struct serve {
+	char *file;
+	enum config_use use; /* as it was at the start */
+	struct engine engine;
+	struct list listeners;
+	unsigned next_number;
+	int pid_fd;
+	char *pid_file;
+	uv_signal_t hup, term, intr;
+	uv_timer_t second;
+	bool stopping;
+	msec stop_at; /* what is not answered then is dropped */
+};
+
+/* ---- configuration, as the helpers read it again at a reload ---- */
+
+static bool reread(void *arg, struct nursery_plan *plan, struct err *err)
+{
+	const struct serve *s = arg;
+	struct config *c = config_read(s->file, s->use);
+	if (!c)
+		return err_set(err, "out of memory");
+	if (conf_errors(c->conf))
+		return err_set(err, "%s", conf_error(c->conf, 0));
+	*plan = c->plan;
+	return true;
+}
+
+/* ---- listeners ---- */
+
+static struct listener *find_listener(struct serve *s, const struct config_listener *spec)
+{
+	list_each (n, &s->listeners) {
+		struct listener *l = list_of(n, struct listener, all);
+		if (!l->closing && l->spec->front == spec->front && endpoint_eq(&l->endpoint, &spec->endpoint))
+			return l;
+	}
+	return NULL;
+}
+
+static const struct config_listener *spec_at(const struct config *c, size_t i)
+{
+	return i < c->n_listeners ? &c->listeners[i] : c->control.name ? &c->control : NULL;
+}
+
+/* Binds those that are not there yet; `fresh` gets them. False: none was added. */
+static bool bind_listeners(struct serve *s, struct config *c, struct list *fresh, struct err *err)
+{
+	const struct config_listener *spec;
+	list_init(fresh);
+	for (size_t i = 0; i <= c->n_listeners && (spec = spec_at(c, i)); i++) {
+		if (find_listener(s, spec))
+			continue;
+		if (c->root && spec->endpoint.family == ENDPOINT_UNIX && geteuid() == 0)
+			pidfile_make_folder(endpoint_path(&spec->endpoint), c->uid, c->gid);
+		struct listener *l = listener_new(&s->engine, c, spec, s->next_number++, err);
+		if (l) {
+			list_insert(fresh, &l->all);
+			continue;
+		}
+		list_each_safe (n, fresh)
+			listener_free(list_of(n, struct listener, all));
+		return false;
+	}
+	return true;
+}
+
+static bool open_listeners(struct serve *s, struct list *fresh, struct err *err)
+{
+	bool ok = true;
+	list_each_safe (n, fresh) {
+		list_remove(n);
+		list_insert(&s->listeners, n);
+		ok = listener_open(list_of(n, struct listener, all), err) && ok;
+	}
+	return ok;
+}
+
+/* Those that the new configuration has no more are closed, the others take their new settings. */
+static void change_listeners(struct serve *s, struct config *c)
+{
+	list_each_safe (n, &s->listeners) {
+		struct listener *l = list_of(n, struct listener, all);
+		const struct config_listener *spec = NULL;
+		for (size_t i = 0; i <= c->n_listeners && (spec = spec_at(c, i)); i++)
+			if (spec->front == l->spec->front && endpoint_eq(&l->endpoint, &spec->endpoint))
+				break;
+		if (l->closing)
+			continue;
+		if (spec)
+			listener_configure(l, c, spec);
+		else
+			listener_close(l);
+	}
+}
+
+/* ---- reload ---- */
+
+static void warn_restart(const struct config *was, const struct config *is)
+{
+	if (memcmp(&was->size, &is->size, sizeof(is->size)) != 0)
+		log_line(LOG_LEVEL_WARNING, "event=reload note=\"the sizes of the cache change at the next restart\"");
+	if ((was->top->pid_file == NULL) != (is->top->pid_file == NULL) ||
+		(is->top->pid_file && strcmp(was->top->pid_file, is->top->pid_file) != 0))
+		log_line(LOG_LEVEL_WARNING, "event=reload note=\"pid_file changes at the next restart\"");
+}
+
+/* The nursery that works by the new configuration: null with an empty err when the one at hand does. */
+static struct nursery *renew(struct serve *s, const struct config *c, struct err *err)
+{
+	err->text[0] = '\0';
+	if (hash_eq(c->plan.digest, nursery_digest(s->engine.nursery)))
+		return NULL;
+	struct nursery *n = nursery_renew(s->engine.nursery, err);
+	if (!n || hash_eq(c->plan.digest, nursery_digest(n)))
+		return n;
+	nursery_close(n);
+	err_set(err, "the configuration changed while it was being read");
+	return NULL;
+}
+
+static bool apply(struct serve *s, struct config *c, struct err *err)
+{
+	struct list fresh;
+	if (c->uid != s->engine.config->uid || c->gid != s->engine.config->gid)
+		return err_set(err, "the daemon cannot become another user while it runs: restart it");
+	if (c->n_listeners == 0)
+		return err_set(err, "there is no listen section");
+	struct nursery *renewed = renew(s, c, err);
+	if (!renewed && err->text[0])
+		return false;
+	if (!bind_listeners(s, c, &fresh, err)) {
+		size_t len = strlen(err->text);
+		snprintf(err->text + len, sizeof(err->text) - len, " (a right that was given up needs a restart)");
+	} else if (engine_configure(&s->engine, c, renewed, err)) {
+		change_listeners(s, c);
+		return open_listeners(s, &fresh, err);
+	} else {
+		list_each_safe (n, &fresh)
+			listener_free(list_of(n, struct listener, all));
+	}
+	if (renewed)
+		nursery_close(renewed);
+	return false;
+}
+
+static void reload(struct serve *s)
+{
+	struct err err = { "out of memory" };
+	struct config *c = config_read(s->file, s->use);
+	size_t wrong = c ? conf_errors(c->conf) : 1;
+	if (c && wrong)
+		err_set(&err, "%s", conf_error(c->conf, 0));
+	for (size_t i = 1; c && i < wrong; i++)
+		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\"", conf_error(c->conf, i));
+	if (!wrong)
+		warn_restart(s->engine.config, c);
+	if (wrong || !apply(s, c, &err)) {
+		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\" note=\"the old configuration stays\"",
+			err.text);
+	} else {
+		if (!log_open(c->log->to, (enum log_level)c->log->level, &err))
+			log_line(LOG_LEVEL_ERROR, "event=log-not-opened reason=\"%s\"", err.text);
+		log_line(LOG_LEVEL_INFO, "event=reloaded file=%s", s->file);
+	}
+	config_put(c);
+}
+
+/* ---- signals and time ---- */
+
+static void on_hup(uv_signal_t *signal, int number)
+{
+	struct serve *s = signal->data;
+	(void)number;
+	if (!s->stopping)
+		reload(s);
+}
+
+static void on_term(uv_signal_t *signal, int number)
+{
+	struct serve *s = signal->data;
+	if (s->stopping)
+		return;
+	log_line(LOG_LEVEL_INFO, "event=stopping signal=%d", number);
+	s->stopping = true;
+	s->stop_at = engine_now(&s->engine) + s->engine.config->gate.timeout + SECONDS(1);
+	list_each_safe (n, &s->listeners)
+		listener_close(list_of(n, struct listener, all));
+	uv_timer_set_repeat(&s->second, 10);
+	uv_timer_again(&s->second);
+}
+
+static void on_second(uv_timer_t *timer)
+{
+	struct serve *s = timer->data;
+	msec now = engine_now(&s->engine);
+	list_each_safe (n, &s->listeners) {
+		struct listener *l = list_of(n, struct listener, all);
+		listener_expire(l, now);
+		if (s->stopping && now >= s->stop_at)
+			listener_abort(l);
+	}
+	if (s->stopping && list_empty(&s->listeners))
+		uv_stop(&s->engine.loop);
+}
+
+static void start_signals(struct serve *s)
+{
+	uv_loop_t *loop = &s->engine.loop;
+	signal(SIGPIPE, SIG_IGN);
+	uv_signal_init(loop, &s->hup);
+	uv_signal_init(loop, &s->term);
+	uv_signal_init(loop, &s->intr);
+	uv_timer_init(loop, &s->second);
+	s->hup.data = s->term.data = s->intr.data = s->second.data = s;
+	uv_signal_start(&s->hup, on_hup, SIGHUP);
+	uv_signal_start(&s->term, on_term, SIGTERM);
+	uv_signal_start(&s->intr, on_term, SIGINT);
+	uv_timer_start(&s->second, on_second, 1000, 1000);
+}
+
+/* ---- start and end ---- */
+
+static bool give_up_rights(const struct config *c, struct err *err)
+{
+	gid_t groups[GROUPS_MAX];
+	int n = GROUPS_MAX;
+	if (!c->root)
+		return true;
+	if (getgrouplist(c->user, c->gid, groups, &n) < 0)
+		return err_set(err, "user %s is in more than %d groups", c->user, GROUPS_MAX);
+	return rights_become(c->uid, c->gid, groups, (size_t)n, err);
+}
+
+/* The daemon's user opens the file again at a reload. */
+static void give_log_file(const struct config *c)
+{
+	if (c->root && c->log->to[0] == '/' && chown(c->log->to, c->uid, c->gid) < 0)
+		log_line(LOG_LEVEL_WARNING, "event=log-owner reason=\"%s\"", strerror(errno));
+}
+
+static bool prepare(struct serve *s, struct config *c, struct list *fresh, struct err *err)
+{
+	struct nursery *nursery;
+	if (c->n_listeners == 0)
+		return err_set(err, "%s: there is no listen section, so nobody could ask", s->file);
+	if (!log_open(c->log->to, (enum log_level)c->log->level, err))
+		return false;
+	give_log_file(c);
+	if (c->top->pid_file) {
+		if (c->root)
+			pidfile_make_folder(c->top->pid_file, c->uid, c->gid);
+		s->pid_fd = pidfile_open(c->top->pid_file, c->uid, c->gid, err);
+		s->pid_file = strdup(c->top->pid_file);
+		if (s->pid_fd < 0 || !s->pid_file)
+			return false;
+	}
+	nursery = nursery_open(&c->plan, reread, s, err);
+	return nursery && engine_open(&s->engine, c, nursery, err) && bind_listeners(s, c, fresh, err) &&
+	       give_up_rights(c, err);
+}
+
+static void end(struct serve *s)
+{
+	engine_close(&s->engine);
+	pidfile_close(s->pid_fd, s->pid_file);
+	log_line(LOG_LEVEL_INFO, "event=stopped");
+	log_flush();
+	free(s->pid_file);
+	free(s->file);
+}
+
+int command_serve(const struct command_line *line)
+{
+	static struct serve serve;
+	struct serve *s = &serve;
+	struct list fresh;
+	struct err err;
+	s->file = realpath(line->file, NULL);
+	if (!s->file) {
+		fprintf(stderr, "quotagate: %s: %s\n", line->file, strerror(errno));
+		return EXIT_USAGE;
+	}
+	s->use = config_use_here();
+	s->pid_fd = -1;
+	s->next_number = 1;
+	list_init(&s->listeners);
+	struct config *c = config_read(s->file, s->use);
+	if (!c || config_print_errors(c))
+		return EXIT_USAGE;
+	if (!prepare(s, c, &fresh, &err)) {
+		log_flush();
+		fprintf(stderr, "quotagate: %s\n", err.text);
+		return EXIT_USAGE;
+	}
+	start_signals(s);
+	if (!open_listeners(s, &fresh, &err)) {
+		fprintf(stderr, "quotagate: %s\n", err.text);
+		return EXIT_USAGE;
+	}
+	log_line(LOG_LEVEL_INFO, "event=started version=" VERSION " file=%s user=%s stores=%zu listeners=%zu", s->file,
+		c->user ? c->user : "-", c->route.n_stores, c->n_listeners);
+	config_put(c);
+	uv_run(&s->engine.loop, UV_RUN_DEFAULT);
+	end(s);
+	return EXIT_OK;
+}
