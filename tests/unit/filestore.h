@@ -43,12 +43,12 @@ static int files_teardown(void **state)
 	return nftw(base, files_remove, 16, FTW_DEPTH | FTW_PHYS);
 }
 
-/* The path of `name` in the private directory. Valid for the next eight calls. */
+/* The path of `name` in the private directory. Valid for the next 32 calls. */
 static inline const char *at(const char *name)
 {
-	static char text[8][2 * PATH_MAX];
+	static char text[32][2 * PATH_MAX];
 	static unsigned i;
-	char *out = text[i++ % 8];
+	char *out = text[i++ % 32];
 	snprintf(out, sizeof(text[0]), "%s/%s", base, name);
 	return out;
 }
