@@ -229,6 +229,28 @@ static void test_request_max(void **state)
 	}
 }
 
+/* Figures count only of a mailbox that was found; what else may stand in the facts is not sent. */
+static void test_quotad_states(void **state)
+{
+	static const enum facts_state states[] = { FACTS_FAILED, FACTS_FOUND, FACTS_NO_MAILBOX, FACTS_NOT_OURS };
+	struct listener l = open_listener(&exim_quotad_front, 1);
+	(void)state;
+	for (size_t i = 0; i < sizeof(states) / sizeof(states[0]); i++) {
+		void *session = open_session(&l, "");
+		struct query q;
+		struct answer a = { .facts = { .state = states[i], .usage = 4711 } };
+		struct buf out = BUF(out_space);
+		size_t eaten;
+		assert_int_equal(feed(&l, session, STR("/var/mail/joe\n"), &eaten, &q), FRONT_ASK);
+		assert_true(q.kind == QUERY_PATH && q.purpose == PURPOSE_REPORT);
+		assert_true(hash_is_none(q.transaction));
+		assert_int_equal(exim_quotad_front.answer(session, &q, &a, &out), FRONT_CLOSE);
+		assert_string_equal(buf_z(&out), states[i] == FACTS_FOUND ? "4711\n" : "0\n");
+		free(session);
+	}
+	close_listener(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +261,7 @@ int main(void)
 		cmocka_unit_test(test_listener_learns),
 		cmocka_unit_test(test_no_room),
 		cmocka_unit_test(test_request_max),
+		cmocka_unit_test(test_quotad_states),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
