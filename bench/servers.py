@@ -5,6 +5,7 @@ nursery and the helpers. CPU time is theirs and that of their ended children (/p
 """
 import os
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
@@ -83,12 +84,16 @@ class Server:
             self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                             env=self.environment, start_new_session=True)
         end = time.monotonic() + 10
-        while not self.socket.is_socket():
+        while not self._answers():
             if self.process.poll() is not None or time.monotonic() > end:
                 self.stop()
                 raise SystemExit(f"bench: {self.name} did not start:\n{self.log.read_text(errors='replace')}")
             time.sleep(0.02)
         return self
+
+    def _answers(self):
+        with socket.socket(socket.AF_UNIX) as probe:
+            return probe.connect_ex(str(self.socket)) == 0
 
     def stop(self):
         if self.process.poll() is not None:
@@ -116,12 +121,11 @@ class Server:
         return sum(stat[2] for stat in self._stats().values())
 
     def memory(self):
-        """Of each process: its number, its name, RSS and PSS in KiB."""
+        """RSS and PSS in MiB of each process, the first one first."""
         rows = []
-        for pid in self.processes():
+        for pid in sorted(self.processes(), key=lambda pid: pid != self.process.pid):
             fields = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-            name = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            rows.append((pid, name, int(fields["Rss"].split()[0]), int(fields["Pss"].split()[0])))
+            rows.append([int(fields[key].split()[0]) / 1024 for key in ("Rss", "Pss")])
         return rows
 
 
