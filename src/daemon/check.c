@@ -4,12 +4,11 @@
  */
 #include "daemon/commands.h"
 #include "daemon/engine.h"
+#include "daemon/literal.h"
 #include "daemon/peek.h"
 #include "daemon/report.h"
 
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 
 struct check {
 	struct engine engine;
@@ -71,19 +70,10 @@ static void report_replies(struct check *c)
 	report_open(&c->report, "replies");
 	for (size_t i = 0; i < config->n_listeners; i++) {
 		const struct config_listener *l = &config->listeners[i];
-		struct front_peer peer = { .host = STR(""), .key = &c->engine.key, .listener = (unsigned)i };
 		char text[2048];
 		struct buf out = BUF(text);
-		if (l->path_store)
-			continue;
-		void *session = calloc(1, l->front->session_size), *shared = calloc(1, l->front->shared_size + 1);
-		if (session && shared) {
-			l->front->start(session, l->own, shared, &peer);
-			l->front->answer(session, &c->ask.query, &c->ask.answer, &out);
+		if (!l->path_store && literal_put(&out, l, &c->ask.query, &c->ask.answer))
 			report_str(&c->report, l->name, buf_str(&out));
-		}
-		free(session);
-		free(shared);
 	}
 	report_close(&c->report);
 }

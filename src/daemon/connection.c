@@ -117,6 +117,7 @@ static enum front_step write_answer(struct connection *c, struct buf *out)
 	const struct front *front = front_of(c);
 	if (c->ask.query.purpose != PURPOSE_PEEK)
 		decision_log(&c->ask, c->listener->name, now_of(c));
+	engine_see(c->listener->engine, &c->ask);
 	return front->answer(c->session, &c->ask.query, &c->ask.answer, out);
 }
 

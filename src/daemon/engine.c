@@ -106,6 +106,7 @@ bool engine_configure(struct engine *e, struct config *c, struct nursery *renewe
 		e->stores_of = config_get(c);
 	}
 	e->config = config_get(c);
+	e->warned = false;
 	gate_configure(e->gate, &c->gate, engine_now(e));
 	if (renewed) {
 		close_stores(e->leaving, stores_left->route.n_stores);
@@ -122,6 +123,21 @@ static void close_handle(uv_handle_t *handle, void *arg)
 	(void)arg;
 	if (!uv_is_closing(handle))
 		uv_close(handle, NULL);
+}
+
+void engine_see(struct engine *e, const struct ask *a)
+{
+	if (!a->answer.facts.foreign || e->warned || !a->store || a->store->path)
+		return;
+	const struct config_store *store = &e->config->stores[a->store - e->config->route.stores];
+	if (store->rule_given || a->store->terms.rule != RULE_COURIER)
+		return;
+	log_line(LOG_LEVEL_WARNING,
+		"event=rule-in-doubt store=%s note=\"a maildirsize was not written by Courier's hand, but rule = "
+		"courier "
+		"is the default: name the rule of the program that delivers, for instance dovecot-2.3\"",
+		store->name);
+	e->warned = true;
 }
 
 void engine_close(struct engine *e)

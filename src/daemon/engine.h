@@ -18,7 +18,7 @@ struct engine {
 	struct store **stores, **leaving; /* leaving: while a reload cancels their look-ups */
 	struct gate *gate;
 	struct hash_key key;
-	bool *warned; /* per store: a maildirsize of another hand than the rule's was told */
+	bool warned; /* that a maildirsize is of another hand than the rule's; once per configuration */
 };
 
 /* Takes over the nursery and holds the config. */
@@ -30,6 +30,9 @@ bool engine_configure(struct engine *, struct config *, struct nursery *renewed,
 
 /* No question may be waiting. */
 void engine_close(struct engine *);
+
+/* An answer rests on these facts: warns when the store's rule seems not to be that of the program that delivers. */
+void engine_see(struct engine *, const struct ask *);
 
 msec engine_now(const struct engine *);
 

@@ -4,6 +4,7 @@
  */
 #include "daemon/commands.h"
 #include "daemon/config.h"
+#include "daemon/literal.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -29,68 +30,113 @@ int command_config(const struct command_line *line)
 }
 
 /* Postfix' smtpd is chrooted to its queue directory on Debian, and then sees a socket below it under a shorter name. */
-static void print_postfix_unix(const char *path)
+static void print_postfix_service(const struct config_listener *l)
 {
 	static const char spool[] = "/var/spool/postfix/";
-	printf("check_policy_service { unix:%s, timeout=5s, default_action=DUNNO }",
-		strncmp(path, spool, sizeof(spool) - 1) == 0 ? path + sizeof(spool) - 1 : path);
+	const char *address = l->options->address, *path;
+	if (l->endpoint.family == ENDPOINT_UNIX) {
+		path = endpoint_path(&l->endpoint);
+		printf("check_policy_service { unix:%s, ",
+			strncmp(path, spool, sizeof(spool) - 1) == 0 ? path + sizeof(spool) - 1 : path);
+	} else {
+		printf("check_policy_service { %s, ", address);
+	}
+	printf("timeout=5s, default_action=DUNNO }\n");
 }
 
 static void setup_postfix(const struct config_listener *l)
 {
-	const char *address = l->options->address;
-	printf("# %s: /etc/postfix/main.cf. It must stand behind reject_unauth_destination, and before anything that "
+	printf("# listen %s: for /etc/postfix/main.cf. It must stand behind reject_unauth_destination, and before what "
 	       "permits.\n"
 	       "smtpd_recipient_restrictions =\n"
 	       "    permit_mynetworks,\n"
-	       "    reject_unauth_destination,\n    ",
+	       "    reject_unauth_destination,\n"
+	       "    ",
 		l->name);
-	if (l->endpoint.family == ENDPOINT_UNIX)
-		print_postfix_unix(address + strlen("unix:"));
-	else
-		printf("check_policy_service { %s, timeout=5s, default_action=DUNNO }", address);
-	printf("\n# With the true size once the message is here, and charges given back when it does not come:\n"
-	       "smtpd_end_of_data_restrictions =\n    ");
-	if (l->endpoint.family == ENDPOINT_UNIX)
-		print_postfix_unix(address + strlen("unix:"));
-	else
-		printf("check_policy_service { %s, timeout=5s, default_action=DUNNO }", address);
-	printf("\n\n");
+	print_postfix_service(l);
+	printf("# The same once the message is here, with its true size; and what was let in for a message that does "
+	       "not\n"
+	       "# come after all is given back:\n"
+	       "smtpd_end_of_data_restrictions =\n"
+	       "    ");
+	print_postfix_service(l);
+	printf("\n");
 }
 
-/* Exim's name for the socket. */
-static void print_exim_socket(const struct config_listener *l)
+static const char *exim_socket(const struct config_listener *l)
 {
-	const char *address = l->options->address;
-	printf("%s", l->endpoint.family == ENDPOINT_UNIX ? address + strlen("unix:") : address);
+	return l->endpoint.family == ENDPOINT_UNIX ? endpoint_path(&l->endpoint) : l->options->address;
 }
 
-static void setup_exim_policy(const struct config_listener *l)
+/* The action that this listener writes for a reason, as it goes into a regular expression of Exim's. */
+static struct str action_for(
+	const struct config_listener *l, const struct reply *reply, enum reason reason, struct buf *out)
 {
-	printf("# %s: the ACL that acl_smtp_rcpt names, behind the check of relaying.\n"
-	       "  warn   set acl_m_quota = ${readsocket{",
-		l->name);
-	print_exim_socket(l);
-	printf("}{recipient=$local_part@$domain\\nsender=$sender_address\\nsize=$message_size\\n\\n}{5s}{ "
-	       "}{action=DUNNO}}\n"
-	       "  defer  condition = ${if match{$acl_m_quota}{\\N^action=4\\d\\d \\N}}\n"
-	       "         message   = ${sg{$acl_m_quota}{\\N^action=|\\s+$\\N}{}}\n"
-	       "  deny   condition = ${if match{$acl_m_quota}{\\N^action=5\\d\\d \\N}}\n"
-	       "         message   = ${sg{$acl_m_quota}{\\N^action=|\\s+$\\N}{}}\n\n");
+	struct query q = { .kind = QUERY_RECIPIENT, .address = STR("joe@example.org") };
+	struct answer a = { .verdict = { .reason = reason,
+				    .reply = reply,
+				    .action = reply->code < 500 ? ACTION_DEFER : ACTION_REJECT } };
+	if (!literal_put(out, l, &q, &a))
+		return STR("");
+	struct str line = buf_str(out);
+	return str_cut(&line, '\n');
+}
+
+/* A word of the listener's stands for a reply that Exim must give itself. */
+static void print_exim_word(const char *verb, struct str action, const char *message)
+{
+	printf("  %-6s condition = ${if match{$acl_m_quota}{\\N^\\Q%.*s\\E\\s*$\\N}}\n"
+	       "         message   = %s\n",
+		verb, (int)action.len, action.at, message);
+}
+
+static void print_exim_reply(const char *verb, char code)
+{
+	printf("  %-6s condition = ${if match{$acl_m_quota}{\\N^action=%c\\d\\d \\N}}\n"
+	       "         message   = ${sg{$acl_m_quota}{\\N^action=|\\s+$\\N}{}}\n",
+		verb, code);
+}
+
+static void setup_exim_policy(const struct config *c, const struct config_listener *l)
+{
+	char space[2][1024];
+	struct buf full_space = BUF(space[0]), large_space = BUF(space[1]);
+	struct str full = action_for(l, &c->gate.rules.full, REASON_FULL, &full_space);
+	struct str large = action_for(l, &c->gate.rules.too_large, REASON_TOO_LARGE, &large_space);
+	bool words = str_find(full, ' ') == full.len;
+	printf("# listen %s: for the ACL that acl_smtp_rcpt names, behind the check of relaying.\n"
+	       "  warn   set acl_m_quota = ${readsocket{%s}"
+	       "{recipient=$local_part@$domain\\nsender=$sender_address\\nsize=$message_size\\n\\n}{5s}{ "
+	       "}{action=DUNNO}}\n",
+		l->name, exim_socket(l));
+	if (words) {
+		print_exim_word("defer", full, "452 4.2.2 Quota exceeded for $local_part@$domain, try again later");
+		if (!str_eq(full, large))
+			print_exim_word("deny", large, "552 5.2.3 Message is larger than the whole quota");
+	} else {
+		print_exim_reply("defer", '4');
+		print_exim_reply("deny", '5');
+	}
+	printf("\n");
 }
 
 static void setup_exim_quotad(const struct config_listener *l)
 {
-	printf("# %s: a router or transport that holds the quota. Octets used of an mbox file or a Maildir:\n"
-	       "  ${readsocket{",
-		l->name);
-	print_exim_socket(l);
-	printf("}{/path/of/mailbox\\n}{5s}{}{0}}\n"
+	printf("# listen %s: the octets used by an mbox file or a Maildir, as a number; 0 when that cannot be told.\n"
 	       "# For instance, in the ACL that acl_smtp_rcpt names, for mailboxes of 200 MB in /var/mail:\n"
-	       "  defer  condition = ${if >{${readsocket{");
-	print_exim_socket(l);
-	printf("}{/var/mail/$local_part\\n}{5s}{}{0}}}{209715200}}\n"
-	       "         message   = 452 4.2.2 Quota exceeded for $local_part@$domain, try again later\n\n");
+	       "  defer  condition = ${if >{${readsocket{%s}{/var/mail/$local_part\\n}{5s}{}{0}}}{209715200}}\n"
+	       "         message   = 452 4.2.2 Quota exceeded for $local_part@$domain, try again later\n\n",
+		l->name, exim_socket(l));
+}
+
+/* A listener whose words are not actions of access(5) is for Exim alone. */
+static bool is_for_postfix(const struct config *c, const struct config_listener *l)
+{
+	char space[1024];
+	struct buf out = BUF(space);
+	struct str action = str_from(action_for(l, &c->gate.rules.full, REASON_FULL, &out), strlen("action="));
+	return action.len && ((action.at[0] >= '4' && action.at[0] <= '5') || str_starts(action, STR("REJECT")) ||
+				     str_starts(action, STR("DEFER")));
 }
 
 static bool setup_mta(const struct config *c, const char *mta)
@@ -99,13 +145,13 @@ static bool setup_mta(const struct config *c, const char *mta)
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		const struct config_listener *l = &c->listeners[i];
 		bool policy = strcmp(l->front->name, "policy") == 0, exim = strcmp(mta, "exim") == 0;
-		if (!policy && !exim)
+		if (!exim && (!policy || !is_for_postfix(c, l)))
 			continue;
 		any = true;
 		if (!policy)
 			setup_exim_quotad(l);
 		else if (exim)
-			setup_exim_policy(l);
+			setup_exim_policy(c, l);
 		else
 			setup_postfix(l);
 	}
