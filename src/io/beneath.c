@@ -289,16 +289,21 @@ int beneath_open(struct beneath *b, const char *name, int flags)
 	return walk_open(b, name, flags);
 }
 
+void beneath_put(const struct beneath *b, const char *name, struct buf *out)
+{
+	struct str root = str_of(b->places[0]);
+	buf_put_clean(out, root);
+	if (name[0] && (root.len == 0 || root.at[root.len - 1] != '/'))
+		buf_putc(out, '/');
+	buf_put_clean(out, str_of(name));
+}
+
 void beneath_why(const struct beneath *b, const char *name, int error, struct buf *why)
 {
 	if (error == EXDEV) {
 		buf_put_clean(why, str_of(b->refused));
 		return;
 	}
-	buf_put_clean(why, str_of(b->places[0]));
-	if (name[0]) {
-		buf_putc(why, '/');
-		buf_put_clean(why, str_of(name));
-	}
+	beneath_put(b, name, why);
 	buf_printf(why, ": %s", strerror(error));
 }

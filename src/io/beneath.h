@@ -36,6 +36,9 @@ bool beneath_ready(struct beneath *);
    `refused`; ELOOP: too many links; ENAMETOOLONG. */
 int beneath_open(struct beneath *, const char *name, int flags);
 
+/* Writes the full path of `name`, fit for one line. */
+void beneath_put(const struct beneath *, const char *name, struct buf *out);
+
 /* Writes why opening `name` failed with `error`: the refused link, or the full path and the system's words. */
 void beneath_why(const struct beneath *, const char *name, int error, struct buf *why);
 

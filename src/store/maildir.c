@@ -120,7 +120,7 @@ static void ask_found(struct maildir *m, bool firm, struct facts *facts, struct 
 	if (facts->state == FACTS_NO_MAILBOX && place_is_bare(&m->path)) {
 		facts->state = FACTS_FAILED;
 		note->len = 0;
-		buf_put_clean(note, str_of(m->path.beneath.places[0]));
+		beneath_put(&m->path.beneath, "", note);
 		buf_puts(note, " is empty: is its disk not mounted?");
 	}
 }

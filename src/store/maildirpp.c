@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define PATH_ROOM 4096
+#define PATH_ROOM 4096 /* PLACE_NAME_MAX and all that is put behind a name here */
 #define STALE (15 * 60) /* seconds */
 #define ABOVE_MAX 8 /* how many folders within each other we climb out of */
 #define TRIES 3
@@ -29,14 +29,13 @@ struct asking {
 };
 
 /* Writes "dir/name" or, when dir is empty, "name". */
-static bool join(struct buf *out, const char *dir, const char *name)
+static void join(struct buf *out, const char *dir, const char *name)
 {
 	buf_puts(out, dir);
 	if (out->len)
 		buf_putc(out, '/');
 	buf_puts(out, name);
 	buf_z(out);
-	return !out->full;
 }
 
 static void answer_failed(struct asking *a, const struct beneath *b, const char *name, int error)
@@ -45,19 +44,12 @@ static void answer_failed(struct asking *a, const struct beneath *b, const char 
 	beneath_why(b, name, error, a->note);
 }
 
-static void put_path(struct asking *a, const struct beneath *b, const char *name)
-{
-	buf_put_clean(a->note, str_of(b->places[0]));
-	buf_putc(a->note, '/');
-	buf_put_clean(a->note, str_of(name));
-}
-
 /* Reads the file open at fd. 0 or an errno. */
 static int read_file(int fd, struct size_file *file)
 {
 	char text[MAILDIRSIZE_MAX];
 	size_t len = 0;
-	ssize_t n = 0;
+	ssize_t n = 1;
 	file->found = true;
 	if (fstat(fd, &file->st) != 0)
 		return errno;
@@ -65,10 +57,13 @@ static int read_file(int fd, struct size_file *file)
 		file->size.why = "maildirsize is no regular file";
 		return 0;
 	}
-	while (len < sizeof(text) && (n = read(fd, text + len, sizeof(text) - len)) > 0)
+	/* A read may be cut short on NFS; lines that are appended now are as good as appended later. */
+	while (len < sizeof(text) && (off_t)len < file->st.st_size && n > 0) {
+		n = read(fd, text + len, sizeof(text) - len);
+		if (n < 0)
+			return errno;
 		len += (size_t)n;
-	if (n < 0)
-		return errno;
+	}
 	maildirsize_decode(&file->size, (struct str){ text, len });
 	return 0;
 }
@@ -77,9 +72,9 @@ static int read_file(int fd, struct size_file *file)
 static int find_file(struct beneath *b, const char *path, struct size_file *file)
 {
 	int error = 0;
-	*file = (struct size_file){ .size.why = "no maildirsize" };
 	/* On NFS the file may be replaced while we look at it. */
 	for (int i = 0; i < TRIES; i++) {
+		*file = (struct size_file){ .size.why = "no maildirsize" };
 		int fd = beneath_open(b, path, O_RDONLY);
 		error = fd < 0 ? errno : read_file(fd, file);
 		if (fd >= 0)
@@ -107,7 +102,7 @@ static bool answer_file(struct asking *a, const struct size_file *file, bool fir
 		return false;
 	a->facts->firm = s->lines == 1 && fresh;
 	if (firm && !a->facts->firm) {
-		*why = s->lines == 1 ? "maildirsize is older than 15 minutes"
+		*why = s->lines == 1 ? "maildirsize is not of the last 15 minutes"
 				     : "maildirsize has more than one data line";
 		return false;
 	}
@@ -115,7 +110,7 @@ static bool answer_file(struct asking *a, const struct size_file *file, bool fir
 	a->facts->source = SOURCE_MAILDIRSIZE;
 	a->facts->usage = s->usage;
 	a->facts->messages = s->messages;
-	put_path(a, b, path);
+	beneath_put(b, path, a->note);
 	buf_printf(a->note, ": %u data line%s, %jd s old", s->lines, s->lines == 1 ? "" : "s", (intmax_t)age);
 	return true;
 }
@@ -127,7 +122,7 @@ static void answer_count(struct asking *a, const struct recount_sum *sum, enum f
 	a->facts->firm = true;
 	a->facts->usage = sum->octets;
 	a->facts->messages = sum->messages < UINT32_MAX ? (uint32_t)sum->messages : UINT32_MAX;
-	put_path(a, a->beneath, a->dir.at);
+	beneath_put(a->beneath, a->dir.at, a->note);
 	buf_printf(a->note, ": %s (%s)", source == SOURCE_RECOUNT ? "recounted" : "the last recount still stands", why);
 }
 

@@ -134,9 +134,7 @@ static void ask_found(struct mbox *m, const struct mailbox *mailbox, struct fact
 		return;
 	if (m->has_inbox && !add_place(&m->inbox, &sum, facts, note))
 		return;
-	buf_put_clean(note, str_of(m->path.beneath.places[0]));
-	buf_putc(note, '/');
-	buf_put_clean(note, str_of(m->path.name));
+	beneath_put(&m->path.beneath, m->path.name, note);
 	if (sum.found) {
 		facts->state = FACTS_FOUND;
 	} else {
