@@ -1,3 +1,4 @@
+/* What the mbox store counts, alone and in trees, and where it refuses to look. */
 #include "filestore.h"
 
 extern const struct blocking_type mbox_type;

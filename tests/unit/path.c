@@ -1,3 +1,4 @@
+/* Paths as a listener for exim-quotad is asked about them. */
 #include "store/path.h"
 
 #include "filestore.h"

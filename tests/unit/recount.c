@@ -1,3 +1,4 @@
+/* What the names of messages tell, and the memory of earlier counts. */
 #include "store/recount.h"
 
 #include <setjmp.h>

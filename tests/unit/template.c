@@ -1,3 +1,4 @@
+/* Templates: what is accepted, what comes out, and what a path refuses. */
 #include "core/template.h"
 
 #include <setjmp.h>
