@@ -49,20 +49,33 @@ static void put_value(FILE *out, const struct opt *row, const void *at)
 	}
 }
 
+/* An option that is neither written nor has a default is left out, and a section of nothing else. */
+static bool shows(const struct opt *row, const void *base, const struct written *w)
+{
+	const void *at = (const char *)base + row->offset;
+	if (row->type == OPT_STRING)
+		return *(const char *const *)at != NULL;
+	if (row->type != OPT_SECTION)
+		return row->def || written_entry(w, str_of(row->name));
+	const struct written *sub = written_sub(w, str_of(row->name));
+	bool any = sub != NULL;
+	for (const struct opt *inside = row->rows; inside && inside->name && !any; inside++)
+		any = shows(inside, at, NULL);
+	return any;
+}
+
 static void put_rows(FILE *out, const struct opt *rows, const void *base, const struct written *w, int depth)
 {
 	for (const struct opt *row = rows; row && row->name; row++) {
 		const void *at = (const char *)base + row->offset;
+		if (!shows(row, base, w))
+			continue;
 		if (row->type == OPT_SECTION) {
 			fprintf(out, "%.*s%s {\n", depth, "\t\t", row->name);
 			put_rows(out, row->rows, at, written_sub(w, str_of(row->name)), depth + 1);
 			fprintf(out, "%.*s}\n", depth, "\t\t");
 			continue;
 		}
-		if (!row->def && !written_entry(w, str_of(row->name)))
-			continue;
-		if (row->type == OPT_STRING && !*(const char *const *)at)
-			continue;
 		fprintf(out, "%.*s%s = ", depth, "\t\t", row->name);
 		put_value(out, row, at);
 		fputc('\n', out);

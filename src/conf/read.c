@@ -99,12 +99,12 @@ static int on_begin(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 	return 0;
 }
 
-/* An empty list is a value for which no callback is called. */
+/* An empty list is a value for which no callback is called, so that its line is not known but its section's. */
 static bool take_empty_lists(const cfg_t *cfg, struct written *w)
 {
 	for (const cfg_opt_t *opt = cfg->opts; opt->name; opt++)
 		if (opt->type == CFGT_STR && (opt->flags & CFGF_LIST) && (opt->flags & CFGF_MODIFIED) &&
-			!opt->nvalues && !entry_of(w, opt->name, w->line))
+			!opt->nvalues && !entry_of(w, opt->name, w->name[0] ? w->line : 0))
 			return false;
 	return true;
 }

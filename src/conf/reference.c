@@ -23,6 +23,8 @@ static void put_roff(FILE *out, const char *z)
 			fputs("\\(dq", out);
 		else if (*z == '\'')
 			fputs("\\(aq", out);
+		else if (*z == '`')
+			fputs("\\(ga", out);
 		else
 			fputc(*z, out);
 	}
@@ -100,7 +102,7 @@ static void put_limits(struct buf *b, const struct opt *row)
 	if (row->required)
 		buf_puts(b, "Required. ");
 	if (row->def)
-		buf_printf(b, row->def[0] ? "Default: %s. " : "Default: empty. ", row->def);
+		buf_printf(b, row->type == OPT_STRING ? "Default: \"%s\". " : "Default: %s. ", row->def);
 	if (number && row->min) {
 		buf_puts(b, "At least ");
 		value_put_number(b, row->type, row->min);

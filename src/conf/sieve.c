@@ -1,3 +1,7 @@
+/*
+ * A recursive descent over the statements, no deeper than sections may lie in one another. Each token that passes is
+ * written on the line on which it stood; a statement of an unknown name is read to its end and not written.
+ */
 #include "conf/sieve.h"
 
 #include <stdlib.h>

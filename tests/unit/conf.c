@@ -184,7 +184,7 @@ static const struct mistake mistakes[] = {
 	{ "cache = 3\nuser { debug = x }", { "t:1: `cache` is a section", "t:2: `user` is an option" } },
 	{ "user = a\n# one\n# two\nuser = b", { "t:4: `user` is given twice; the first is at t:1" } },
 	{ "user = {a, b}", { "t:1: `user` takes one value, not 2" } },
-	{ "user = {}", { "t:1: `user` takes one value, not 0" } },
+	{ "user = {}", { "t: `user` takes one value, not 0" } },
 	{ "debug = maybe", { "t:1: bad value `maybe` for `debug`; expected true or false" } },
 	{ "store x { type = far\nlimit = 20X\n}\nstore y { type = far limit = 20 MB }",
 		{ "t:2: bad value `20X` for `limit`; expected octets", "t:4: unknown option or section `MB`",
@@ -367,6 +367,9 @@ static void fills_structs_and_prints_them(void **state)
 	check_given(c);
 	char *text = printed(c);
 	struct conf *again = parse_well(text);
+	assert_non_null(strstr(text, "\nlisten exim {\n\tprotocol = quotad\n\taddress = \"unix:/run/x.sock\"\n"
+				     "\tmode = 0640\n\tmax_clients = 100\n\tidle = 0\n}\n"));
+	assert_non_null(strstr(text, "\twords {\n\t\tpass = \"OK\"\n\t\tfull = \"OVER\"\n\t}\n}\n"));
 	check_full(again);
 	char *text2 = printed(again);
 	assert_string_equal(text, text2);
