@@ -40,7 +40,7 @@ static const char *path_fault(struct str path)
 	while (rest.at) {
 		struct str name = str_cut(&rest, '/');
 		if (name.len == 0 || str_eq(name, STR(".")) || str_eq(name, STR("..")))
-			return "path with an empty name, \".\" or \"..\" in it";
+			return "path with an empty name, . or .. in it";
 	}
 	return NULL;
 }
