@@ -99,6 +99,19 @@ static void finish(struct gate *g, struct ask *a, msec now)
 	a->done(a, now); /* which may ask the next question with the same struct */
 }
 
+/* A refusal that is not to be. */
+static void waive(struct gate *g, const struct ask *a, struct verdict *v)
+{
+	if (v->action == ACTION_PASS)
+		return;
+	if (bypass_has(&g->conf.bypass, &a->query))
+		v->waived = WAIVED_BYPASS;
+	else if (g->conf.shadow)
+		v->waived = WAIVED_SHADOW;
+	if (v->waived != WAIVED_NOT)
+		v->action = ACTION_PASS;
+}
+
 /* A verdict that rests on no mailbox. */
 static void finish_without(struct gate *g, struct ask *a, enum facts_state state, const char *note, msec now)
 {
@@ -106,6 +119,7 @@ static void finish_without(struct gate *g, struct ask *a, enum facts_state state
 	struct terms terms = { 0 };
 	a->answer = (struct answer){ .facts = none };
 	a->answer.verdict = decide(&g->conf.rules, &terms, &a->query, &none, (struct charge){ 0 }, now);
+	waive(g, a, &a->answer.verdict);
 	a->note = note;
 	finish(g, a, now);
 }
@@ -164,15 +178,17 @@ static struct charge charge_of(struct gate *g, const struct ask *a, const struct
 	return c;
 }
 
-/* Writes the ledger: rules 1 and 3. */
+/* Writes the ledger: rules 1 and 3. A message that bypasses a refusal comes all the same; one that shadow mode lets
+   through is not charged, for then the next verdict would not be what it would have been. */
 static void book(struct gate *g, struct ask *a, const struct finding *f, msec now)
 {
+	const struct verdict *v = &a->answer.verdict;
 	if (a->query.purpose != PURPOSE_DELIVER)
 		return;
-	if (a->answer.verdict.action != ACTION_PASS) {
+	if (v->action != ACTION_PASS || v->waived == WAIVED_SHADOW) {
 		if (f->entry)
 			ledger_refund(g->ledger, f->entry, a->query.transaction);
-	} else if (a->answer.verdict.reason == REASON_ROOM) {
+	} else if (v->reason == REASON_ROOM || v->waived == WAIVED_BYPASS) {
 		if (f->entry)
 			ledger_charge(
 				g->ledger, f->entry, a->query.transaction, decide_size(&g->conf.rules, &a->query), now);
@@ -199,6 +215,7 @@ static enum outcome judge(struct gate *g, struct ask *a, struct finding *f, msec
 	if (weak)
 		return WANTS_FIRM;
 	verdict.stale = f->stale;
+	waive(g, a, &verdict);
 	a->answer = (struct answer){ .verdict = verdict, .facts = f->facts, .charge = charge };
 	a->limit = limit;
 	a->note = f->note;

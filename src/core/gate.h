@@ -11,6 +11,7 @@
 #ifndef CORE_GATE_H
 #define CORE_GATE_H
 
+#include "core/bypass.h"
 #include "core/ledger.h"
 #include "core/lookup.h"
 #include "core/route.h"
@@ -19,6 +20,8 @@
 struct gate_conf {
 	const struct route *route;
 	struct rules rules;
+	struct bypass bypass;
+	bool shadow; /* pass everybody, tell what would have been refused */
 	enum fold fold;
 	struct str delimiters; /* recipient_delimiter, each octet one */
 	msec timeout; /* by then every question has its answer */

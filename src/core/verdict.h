@@ -42,11 +42,19 @@ bool reply_parse(struct reply *out, struct str in, struct err *);
 /* "452 4.2.2 text" with the address put in, cleaned. */
 void reply_print(struct buf *out, const struct reply *, struct str address);
 
+/* Why a message passes that would have been refused. */
+enum waiver {
+	WAIVED_NOT,
+	WAIVED_BYPASS, /* sender, client or recipient is in the bypass lists */
+	WAIVED_SHADOW, /* shadow mode: nobody is refused */
+};
+
 struct verdict {
 	enum action action;
 	enum reason reason;
+	enum waiver waived; /* then the action is a pass, and reason and reply tell what it would have been */
 	bool stale; /* judged by facts that had outlived their time, because the store did not answer */
-	const struct reply *reply; /* null for a pass; belongs to the rules */
+	const struct reply *reply; /* null for a pass that was none of a waiver; belongs to the rules */
 };
 
 /* What a front is told: the verdict, and what it rests on. */

@@ -90,6 +90,8 @@ static void on_answer(struct ask *ask, msec now)
 		report_text(&c->report, "note", ask->note);
 	report_text(&c->report, "verdict", actions[v->action]);
 	report_text(&c->report, "reason", reason_name(v->reason));
+	if (v->waived != WAIVED_NOT)
+		report_text(&c->report, "not refused for", v->waived == WAIVED_BYPASS ? "bypass" : "shadow mode");
 	if (v->reply) {
 		reply_print(&out, v->reply, ask->query.address);
 		report_str(&c->report, "reply", buf_str(&out));

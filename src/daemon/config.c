@@ -286,6 +286,11 @@ static void read_listeners(struct config *c)
 
 /* ---- the single sections ---- */
 
+static const void *single(const struct config *c, const char *kind)
+{
+	return conf_section_get(c->conf, kind, NULL)->common;
+}
+
 static void reply(struct reply *out, const char *text)
 {
 	struct err err;
@@ -310,6 +315,25 @@ static void read_rules(struct config *c)
 	c->gate.fold = (enum fold)o->fold;
 	c->gate.delimiters = str_of(o->recipient_delimiter);
 	c->gate.timeout = o->timeout;
+	c->gate.shadow = o->shadow;
+}
+
+static bool read_bypass(struct config *c)
+{
+	const struct options_bypass *o = single(c, "bypass");
+	struct bypass *b = &c->gate.bypass;
+	*b = (struct bypass){ .senders = o->senders.at,
+		.n_senders = o->senders.n,
+		.recipients = o->recipients.at,
+		.n_recipients = o->recipients.n };
+	c->clients = calloc(o->clients.n + 1, sizeof(*c->clients));
+	if (!c->clients)
+		return false;
+	for (size_t i = 0; i < o->clients.n; i++)
+		if (network_parse(&c->clients[b->n_clients], str_of(o->clients.at[i]), NULL))
+			b->n_clients++;
+	b->clients = c->clients;
+	return true;
 }
 
 static void read_cache(struct config *c)
@@ -397,11 +421,6 @@ static bool reserve(struct config *c)
 	return c->domain_stores && c->stores && c->sets && c->route_stores && c->route_domains && c->listeners;
 }
 
-static const void *single(const struct config *c, const char *kind)
-{
-	return conf_section_get(c->conf, kind, NULL)->common;
-}
-
 struct config *config_read(const char *file, enum config_use use)
 {
 	size_t n;
@@ -422,7 +441,7 @@ struct config *config_read(const char *file, enum config_use use)
 	settle_user(c, use);
 	read_control(c);
 	read_stores(c, use);
-	if (!read_default_routes(c) || !read_domains(c)) {
+	if (!read_default_routes(c) || !read_domains(c) || !read_bypass(c)) {
 		config_put(c);
 		return NULL;
 	}
@@ -454,6 +473,7 @@ void config_put(struct config *c)
 	free(c->domain_stores);
 	free(c->any);
 	free(c->bare);
+	free(c->clients);
 	free(c->route_domains);
 	free(c->route_stores);
 	free(c->stores);

@@ -72,6 +72,7 @@ struct config {
 	struct route_domain *route_domains;
 	unsigned **domain_stores; /* by domain, before they were sorted */
 	unsigned *any, *bare;
+	struct network *clients; /* of the bypass */
 };
 
 /* Reads and checks. Null only when out of memory; conf_errors(c->conf) tells whether it may be used. */

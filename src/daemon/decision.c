@@ -76,6 +76,8 @@ void decision_log(const struct ask *a, const char *listener, msec now)
 	decision_put(&out, "reason", str_of(reason_name(v->reason)));
 	if (v->reply)
 		put_number(&out, "code", v->reply->code);
+	if (v->waived != WAIVED_NOT)
+		decision_put(&out, "waived", str_of(v->waived == WAIVED_BYPASS ? "bypass" : "shadow"));
 	decision_put(&out, "listener", str_of(listener));
 	decision_put(&out, a->query.kind == QUERY_PATH ? "path" : "recipient", a->query.address);
 	put_number(&out, "size", a->query.size);

@@ -1,5 +1,7 @@
 #include "daemon/options.h"
 
+#include "base/network.h"
+#include "core/bypass.h"
 #include "core/decide.h"
 #include "core/verdict.h"
 #include "io/endpoint.h"
@@ -158,6 +160,19 @@ const struct opt options_rules[] = {
 	ROW(options_rules, recipient_delimiter, OPT_STRING, .check = check_delimiters, .def = "+",
 		.help = "The whole local part is tried first, then what stands before the first of these characters. "
 			"Empty: no extensions."),
+	ROW(options_rules, shadow, OPT_BOOL, .def = "false",
+		.help = "Pass everybody, and log what would have been refused (waived=shadow)."),
+	OPT_END,
+};
+
+const struct opt options_bypass[] = {
+	ROW(options_bypass, senders, OPT_LIST, .check = bypass_check_address,
+		.help = "Envelope senders that are never refused: joe@example.org, joe@ (in every domain) or "
+			"@example.org."),
+	ROW(options_bypass, clients, OPT_LIST, .check = network_check,
+		.help = "SMTP clients that are never refused: addresses and networks such as 10.0.0.0/8."),
+	ROW(options_bypass, recipients, OPT_LIST, .check = bypass_check_address, .def = "postmaster@ abuse@",
+		.help = "Recipients that are never refused, written as senders are."),
 	OPT_END,
 };
 

@@ -38,6 +38,11 @@ struct options_rules {
 	msec full_for, timeout;
 	uint64_t added;
 	const char *recipient_delimiter;
+	bool shadow;
+};
+
+struct options_bypass {
+	struct opt_list senders, clients, recipients;
 };
 
 struct options_cache {
@@ -51,6 +56,6 @@ struct options_log {
 };
 
 extern const struct opt options_top[], options_listen[], options_store[], options_domain[], options_rules[],
-	options_cache[], options_log[];
+	options_bypass[], options_cache[], options_log[];
 
 #endif
