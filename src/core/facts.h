@@ -30,7 +30,7 @@ struct facts {
 	enum facts_state state;
 	enum facts_source source;
 	bool firm; /* fit to refuse on; else a refusal first asks the store for firm ones */
-	bool foreign; /* maildirsize: the first line is not as Courier writes it (`config` warns, see store/maildir.c) */
+	bool foreign; /* maildirsize: not written by Courier's hand (wire/maildirsize.h); its rule may be the wrong one */
 	uint32_t messages, message_limit; /* limit 0: the store names none */
 	uint64_t usage, limit; /* octets; limit 0: the store names none */
 	msec taken; /* when the look-up that brought them began; set by the gate */

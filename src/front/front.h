@@ -23,6 +23,7 @@ struct front_peer {
 	struct str host; /* the client's address, "" on a unix socket */
 	const struct hash_key *key; /* for transaction ids */
 	unsigned listener;
+	uint64_t connection; /* unique in this process, 0 for a datagram */
 };
 
 struct front {
@@ -32,6 +33,9 @@ struct front {
 	size_t shared_size; /* zeroed octets kept per listener, shared by its sessions (0: none) */
 	size_t session_size; /* zeroed octets per connection */
 	size_t request_max; /* octets a request may have; a longer one closes the connection */
+	bool datagrams; /* can be asked over "udp:" too: each datagram is a connection of its own with one request, whose
+			   end of input is known (feed() gets `in` without anything behind it); answers go out as one */
+	bool quick_ack; /* the client writes its commands in two parts and would wait for our delayed ACK between them */
 	bool (*check)(void *conf, struct err *); /* may be null: a look at the whole conf after the options are read */
 	void (*start)(void *session, const void *conf, void *shared, const struct front_peer *);
 	/* `in` begins where the last *eaten ended. *q is empty before the call. */
