@@ -34,22 +34,29 @@ static int used(const struct tally *t)
 	return n;
 }
 
+/* The slot for what ended at `ended`: the oldest that lives as long, or the newest when it is of the same width; n: a new
+   one. */
+static int slot_for(const struct tally *t, int n, uint32_t ended, uint32_t width)
+{
+	for (int i = 0; i < n; i++)
+		if (ended <= t->slot[i].ended)
+			return i;
+	return n > 0 && ended / width == t->slot[n - 1].ended / width ? n - 1 : n;
+}
+
 void tally_end(struct tally *t, uint64_t octets, uint32_t ended, uint32_t width)
 {
-	int n = used(t);
-	bool newest = n > 0 && (ended <= t->slot[n - 1].ended || ended / width == t->slot[n - 1].ended / width);
-	if (!newest && n == TALLY_SLOTS) {
+	int at = slot_for(t, used(t), ended, width);
+	if (at == TALLY_SLOTS) {
 		t->slot[1].octets = add(t->slot[1].octets, t->slot[0].octets);
 		t->slot[1].messages += t->slot[0].messages;
 		shift(t);
-		n--;
+		at--;
 	}
-	if (newest)
-		n--;
-	t->slot[n].octets = add(t->slot[n].octets, octets);
-	t->slot[n].messages++;
-	if (t->slot[n].ended < ended)
-		t->slot[n].ended = ended;
+	t->slot[at].octets = add(t->slot[at].octets, octets);
+	t->slot[at].messages++;
+	if (t->slot[at].ended < ended)
+		t->slot[at].ended = ended;
 }
 
 void tally_pay(struct tally *t, uint64_t octets, uint32_t messages)
