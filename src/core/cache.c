@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* How many places the hand looks at for one new mailbox: bounds the work of a question, not the cache. */
-#define LOOK_AT_MOST 64
+#define LOOK_AT_MOST 1024
 
 _Static_assert(sizeof(struct entry) == 120, "a mailbox costs 120 octets and 4 of the table by hash");
 
@@ -62,12 +62,17 @@ static struct entry *find(struct cache *c, const uint32_t key[3])
 
 struct entry *cache_find(struct cache *c, struct hash h)
 {
-	uint32_t key[3];
-	key_of(key, h);
-	struct entry *e = find(c, key);
+	struct entry *e = cache_peek(c, h);
 	if (e)
 		e->wanted = true;
 	return e;
+}
+
+struct entry *cache_peek(struct cache *c, struct hash h)
+{
+	uint32_t key[3];
+	key_of(key, h);
+	return find(c, key);
 }
 
 static void unchain(struct cache *c, const struct entry *e)
@@ -78,23 +83,26 @@ static void unchain(struct cache *c, const struct entry *e)
 	*at = e->next;
 }
 
-/* A second chance for those asked for since the hand's last visit. */
+/* A second chance for those asked for since the hand's last visit; were all of them, the first loses its place. */
 static struct entry *evict(struct cache *c, uint32_t before)
 {
+	struct entry *least = NULL;
 	for (int looked = 0; looked < LOOK_AT_MOST; looked++) {
 		struct entry *e = &c->entries[c->hand];
 		c->hand = (c->hand + 1) % c->capacity;
 		if (tally_holds(&e->tally, before))
 			continue;
-		if (e->wanted) {
-			e->wanted = false;
-			continue;
-		}
-		unchain(c, e);
-		c->evicted++;
-		return e;
+		if (!least || !e->wanted)
+			least = e;
+		if (!e->wanted)
+			break;
+		e->wanted = false;
 	}
-	return NULL;
+	if (least) {
+		unchain(c, least);
+		c->evicted++;
+	}
+	return least;
 }
 
 struct entry *cache_make(struct cache *c, struct hash h, uint32_t before)

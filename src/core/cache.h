@@ -36,8 +36,11 @@ void cache_free(struct cache *);
 /* Null when the mailbox is not in the cache. */
 struct entry *cache_find(struct cache *, struct hash key);
 
+/* The same, but it does not count as being asked for. */
+struct entry *cache_peek(struct cache *, struct hash key);
+
 /* Finds it, or makes an empty one in the place of the least useful. `before` (seconds) tells which ended charges a
-   look-up now would drop. Null when no place can be found among the next few dozen: all hold charges. */
+   look-up now would drop. Null when the next thousand places all hold charges. */
 struct entry *cache_make(struct cache *, struct hash key, uint32_t before);
 
 /* An entry's number stays the same as long as it is in the cache. */
