@@ -117,6 +117,12 @@ static void set_note(struct lookup *l, struct str note)
 	l->note[b.len] = '\0';
 }
 
+static void fail(struct lookup *l, const char *why)
+{
+	l->facts = (struct facts){ .state = FACTS_FAILED };
+	set_note(l, str_of(why));
+}
+
 /* False when the helper, which may be anybody's by now, sent what ours would not. Figures count only when found. */
 static bool reply_get(struct lookup *l, const struct report *r, size_t len)
 {
@@ -150,14 +156,13 @@ static void on_done(struct pool_request *p, const void *reply, size_t len, const
 {
 	struct request *r = list_of(p, struct request, pool);
 	struct lookup *l = r->lookup;
-	if (!reply || !reply_get(l, reply, len)) {
-		l->facts = (struct facts){ .state = FACTS_FAILED };
-		set_note(l, str_of(reply ? NONSENSE : why));
-	}
+	if (!reply || !reply_get(l, reply, len))
+		fail(l, reply ? NONSENSE : why);
 	put_back(r);
 	lookup_done(l, (msec)uv_now(r->of->loop));
 }
 
+/* Null: no memory. */
 static struct request *request_new(struct blocking *b)
 {
 	struct request *r;
@@ -168,7 +173,7 @@ static struct request *request_new(struct blocking *b)
 	}
 	r = calloc(1, sizeof(*r));
 	if (!r)
-		abort(); /* a few hundred octets: nothing works any more, and a restart is the cure */
+		return NULL;
 	r->of = b;
 	r->pool.done = on_done;
 	r->pool.record = &r->question;
@@ -179,6 +184,11 @@ static void blocking_start(struct store *s, struct lookup *l)
 {
 	struct blocking *b = list_of(s, struct blocking, store);
 	struct request *r = request_new(b);
+	if (!r) {
+		fail(l, "no memory");
+		lookup_done(l, (msec)uv_now(b->loop));
+		return;
+	}
 	r->lookup = l;
 	l->store_data = r;
 	r->pool.len = question_put(&r->question, l);
