@@ -1,33 +1,10 @@
-/*
- * The commands that only read the configuration: config prints it, setup prints what the MTA's configuration needs to ask
- * each of its listeners.
- */
+/* The command setup: prints what the MTA's configuration needs to ask each of the listeners. */
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/literal.h"
 
 #include <stdio.h>
 #include <string.h>
-
-int command_config(const struct command_line *line)
-{
-	size_t n;
-	const struct conf_kind *kinds = registry_kinds(&n);
-	if (line->options) {
-		conf_print_options(kinds, n, stdout, *line->options ? CONF_MAN : CONF_TEXT);
-		return EXIT_OK;
-	}
-	struct config *c = config_read(line->file, CONFIG_LOOK);
-	if (!c) {
-		fputs("quotagate: out of memory\n", stderr);
-		return EXIT_USAGE;
-	}
-	bool wrong = config_print_errors(c);
-	if (!wrong)
-		conf_print(c->conf, stdout);
-	config_put(c);
-	return wrong ? EXIT_USAGE : EXIT_OK;
-}
 
 /* Postfix' smtpd is chrooted to its queue directory on Debian, and then sees a socket below it under a shorter name. */
 static void print_postfix_service(const struct config_listener *l)

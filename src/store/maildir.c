@@ -5,6 +5,7 @@
 #include "store/maildirpp.h"
 #include "store/place.h"
 #include "store/store.h"
+#include "store/survey.h"
 
 #include <stdlib.h>
 
@@ -80,6 +81,19 @@ static bool maildir_told_domain(const void *conf)
 	return place_told_domain(c->path) || place_told_domain(c->control);
 }
 
+static bool maildir_survey(const void *conf, struct buf *warning)
+{
+	const struct maildir_conf *c = conf;
+	struct survey s;
+	survey_maildirs(&s, str_of(c->control ? c->control : c->path));
+	if (s.foreign)
+		buf_printf(warning,
+			"%u of %u maildirsize files looked at were not written by Courier's hand, such as that of %s, but "
+			"rule = courier is the default: name the rule of the program that delivers, for instance dovecot-2.3",
+			s.foreign, s.seen, s.example);
+	return s.foreign > 0;
+}
+
 static void maildir_close(void *state)
 {
 	struct maildir *m = state;
@@ -147,6 +161,7 @@ const struct blocking_type maildir_type = {
 	.conf_size = sizeof(struct maildir_conf),
 	.rule = RULE_COURIER,
 	.prepare = maildir_prepare,
+	.survey = maildir_survey,
 	.told_domain = maildir_told_domain,
 	.open = maildir_open,
 	.ask = maildir_ask,

@@ -23,6 +23,9 @@ struct blocking_type {
 	bool (*check)(const void *conf, struct err *);
 	/* The rule in force is known now: settle what depends on it (what counts). May be null. */
 	void (*prepare)(void *conf, enum store_rule rule);
+	/* Looks at a few mailboxes, in the process of `quotagate config`: is the default rule theirs? True with a sentence
+	   when it seems not. May be null. */
+	bool (*survey)(const void *conf, struct buf *warning);
 	/* True when the store is told the domain (%d, %u or the whole address is used): only then is it asked about
 	   domains that no `domain` section gives it. */
 	bool (*told_domain)(const void *conf);

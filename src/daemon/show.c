@@ -1,0 +1,39 @@
+/* The command config: checks the configuration and prints it with its defaults, or the reference of all options. */
+#include "daemon/commands.h"
+#include "daemon/config.h"
+
+#include <stdio.h>
+
+/* Things that are no mistakes but look like one. */
+static void warn(const struct config *c)
+{
+	for (size_t i = 0; i < c->route.n_stores; i++) {
+		const struct config_store *store = &c->stores[i];
+		char text[800];
+		struct buf warning = BUF(text);
+		if (!store->rule_given && store->type->survey && store->type->survey(store->blocking.conf, &warning))
+			fprintf(stderr, "quotagate: warning: store %s: %s\n", store->name, buf_z(&warning));
+	}
+}
+
+int command_config(const struct command_line *line)
+{
+	size_t n;
+	const struct conf_kind *kinds = registry_kinds(&n);
+	if (line->options) {
+		conf_print_options(kinds, n, stdout, *line->options ? CONF_MAN : CONF_TEXT);
+		return EXIT_OK;
+	}
+	struct config *c = config_read(line->file, CONFIG_LOOK);
+	if (!c) {
+		fputs("quotagate: out of memory\n", stderr);
+		return EXIT_USAGE;
+	}
+	bool wrong = config_print_errors(c);
+	if (!wrong) {
+		conf_print(c->conf, stdout);
+		warn(c);
+	}
+	config_put(c);
+	return wrong ? EXIT_USAGE : EXIT_OK;
+}
