@@ -78,7 +78,30 @@ static int run_short(int fd, const void *arg)
 	return 0;
 }
 
-enum set { SET_GOOD, SET_STILLBORN, SET_LIAR, SET_SHORT };
+static pid_t shadow;
+
+static size_t do_task_as_shadow(void *state, const void *record, size_t len, void *reply)
+{
+	struct told *t = reply;
+	size_t n = do_task(state, record, len, reply);
+	t->pid = shadow;
+	return n;
+}
+
+/* Its child keeps the socket open when it is killed, as if it were stuck in the kernel and died late. */
+static int run_undead(int fd, const void *arg)
+{
+	(void)arg;
+	shadow = _Fork(); /* without the handlers of the loop, which was never here */
+	if (shadow == 0) {
+		alarm(60); /* should the test fail */
+		for (;;)
+			pause();
+	}
+	return pool_serve(fd, do_task_as_shadow, NULL);
+}
+
+enum set { SET_GOOD, SET_STILLBORN, SET_LIAR, SET_SHORT, SET_UNDEAD };
 
 struct asked {
 	struct pool_request request;
@@ -96,6 +119,7 @@ struct fixture {
 	struct pool *pool;
 	struct asked asked[MANY];
 	int n;
+	pid_t last_by;
 };
 
 static struct fixture fx;
@@ -114,7 +138,7 @@ static void on_done(struct pool_request *r, const void *reply, size_t len, const
 		return;
 	}
 	assert_int_equal(t->n, a->task.n);
-	a->by = t->pid;
+	a->by = fx.last_by = t->pid;
 }
 
 static struct asked *ask_as(char what, uint32_t affinity)
@@ -178,6 +202,7 @@ static int set_up(void **state)
 		[SET_STILLBORN] = { .name = "stillborn", .uid = uid, .gid = 65534, .run = run_stillborn },
 		[SET_LIAR] = { .name = "liar", .uid = uid, .gid = 65534, .run = run_liar },
 		[SET_SHORT] = { .name = "short", .uid = uid, .gid = 65534, .run = run_short },
+		[SET_UNDEAD] = { .name = "undead", .uid = uid, .gid = 65534, .run = run_undead },
 	};
 	struct nursery_plan plan = { .sets = sets, .n = sizeof(sets) / sizeof(sets[0]) };
 	struct err err;
@@ -381,6 +406,73 @@ static void test_stillborn(void **state)
 	assert_true(pool_stats(fx.pool).restarted <= 4);
 }
 
+static bool first_answered(void *arg)
+{
+	struct asked *a = &fx.asked[0];
+	(void)arg;
+	if (a->done && a->failed) {
+		fx.n = 0;
+		ask('e');
+	}
+	return a->done && !a->failed;
+}
+
+/* Helpers that cannot be ended: twice the number and no more, then questions fail at once until one has died. */
+static void test_undead(void **state)
+{
+	pid_t shadows[2];
+	(void)state;
+	open_pool(SET_UNDEAD, 1, 4, 10, 100);
+	for (int i = 0; i < 2; i++) {
+		fx.n = 0;
+		ask('e');
+		ask('s');
+		run_all();
+		assert_int_equal(fx.asked[0].failed, 0);
+		assert_int_equal(fx.asked[1].failed, 1);
+		shadows[i] = fx.asked[0].by;
+	}
+	fx.n = 0;
+	ask('e');
+	run_all();
+	assert_int_equal(failures(), 1);
+	assert_string_equal(fx.asked[0].why, "the helper took too long");
+	assert_int_equal(pool_stats(fx.pool).live, 2);
+	kill(shadows[0], SIGKILL);
+	assert_true(process_run(&fx.loop, first_answered, NULL));
+	assert_int_equal(pool_stats(fx.pool).live, 2);
+	kill(shadows[1], SIGKILL);
+	kill(fx.asked[0].by, SIGKILL);
+}
+
+/* Helpers killed from outside again and again under load, some questions forgotten: each end costs one question. */
+static void test_storm(void **state)
+{
+	int killed = 0, forgotten = 0;
+	(void)state;
+	open_pool(SET_GOOD, 4, 4, MANY, SECONDS(60));
+	for (int i = 0; i < MANY; i++)
+		ask_as('e', (uint32_t)i * 7);
+	for (int i = 0; !all_done(NULL); i++) {
+		struct asked *a = &fx.asked[(i * 37) % MANY];
+		if (i % 10 == 9) {
+			nursery_end(fx.nursery, fx.last_by); /* perhaps gone already */
+			killed++;
+		}
+		if (i % 5 == 0 && !a->done) {
+			pool_forget(fx.pool, &a->request);
+			a->done = 1;
+			forgotten++;
+		}
+		uv_run(&fx.loop, UV_RUN_ONCE);
+	}
+	run_all();
+	assert_true(forgotten > 0);
+	assert_true(failures() <= (int)pool_stats(fx.pool).restarted);
+	assert_in_range(pool_stats(fx.pool).restarted, 1, killed);
+	assert_int_equal(pool_stats(fx.pool).queued, 0);
+}
+
 /* Closing in the last answer, and with a forgotten question under way. */
 static void on_done_close(struct pool_request *r, const void *reply, size_t len, const char *why)
 {
@@ -431,6 +523,8 @@ int main(void)
 		TEST(test_forget),
 		TEST(test_nonsense),
 		TEST(test_stillborn),
+		TEST(test_undead),
+		TEST(test_storm),
 		TEST(test_close_inside),
 		TEST(test_nursery_gone),
 	};
