@@ -19,7 +19,7 @@
 
 /* Supplementary groups of one set's user; one with more is refused. */
 #define NURSERY_GROUPS 256
-/* Helpers alive at once, per set. */
+/* Helpers alive at once: this many times the number of sets. A pool needs twice its `helpers` at most. */
 #define NURSERY_HELPERS 128
 
 /* What one set of helpers does. */

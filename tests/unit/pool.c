@@ -455,7 +455,7 @@ static void test_storm(void **state)
 		ask_as('e', (uint32_t)i * 7);
 	for (int i = 0; !all_done(NULL); i++) {
 		struct asked *a = &fx.asked[(i * 37) % MANY];
-		if (i % 10 == 9) {
+		if (i % 3 == 2) {
 			nursery_end(fx.nursery, fx.last_by); /* perhaps gone already */
 			killed++;
 		}
@@ -469,7 +469,7 @@ static void test_storm(void **state)
 	run_all();
 	assert_true(forgotten > 0);
 	assert_true(failures() <= (int)pool_stats(fx.pool).restarted);
-	assert_in_range(pool_stats(fx.pool).restarted, 1, killed);
+	assert_true((int)pool_stats(fx.pool).restarted <= killed);
 	assert_int_equal(pool_stats(fx.pool).queued, 0);
 }
 
