@@ -65,12 +65,13 @@ service quota-status {{
 
 
 def stat_of(pid):
-    """Parent, session, and seconds of CPU; None when the process is gone."""
+    """Parent, session, and seconds of user and of system time, ended children's too; None when the process is gone."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
-    return int(fields[1]), int(fields[3]), sum(map(int, fields[11:15])) / TICK
+    user, system, children_user, children_system = (int(field) / TICK for field in fields[11:15])
+    return int(fields[1]), int(fields[3]), user + children_user, system + children_system
 
 
 class Server:
@@ -118,7 +119,9 @@ class Server:
         return list(self._stats())
 
     def cpu(self):
-        return sum(stat[2] for stat in self._stats().values())
+        """Seconds of user and of system time so far."""
+        stats = self._stats().values()
+        return sum(stat[2] for stat in stats), sum(stat[3] for stat in stats)
 
     def memory(self):
         """RSS and PSS in MiB of each process, the first one first."""
