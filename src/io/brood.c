@@ -112,6 +112,15 @@ static bool answer(const struct brood *b, const struct brood_answer *a, int fd)
 	return sendmsg(b->fd, &m, MSG_NOSIGNAL) == (ssize_t)sizeof(*a);
 }
 
+/* Root is root in so many words: such a helper reads what no other user may, and can do nothing else. */
+static bool take_user(const struct brood *b, const struct nursery_set *s, const struct groups *g, struct err *err)
+{
+	if (!b->may_switch || s->uid == (uid_t)-1)
+		return rights_drop_all(err);
+	return s->uid == 0 ? rights_become_reader(s->gid, g->ids, (size_t)g->n, err)
+			   : rights_become(s->uid, s->gid, g->ids, (size_t)g->n, err);
+}
+
 /* The helper's process, from its birth to its end. */
 static _Noreturn void helper(const struct brood *b, size_t set, int fd, pid_t nursery)
 {
@@ -121,9 +130,7 @@ static _Noreturn void helper(const struct brood *b, size_t set, int fd, pid_t nu
 	reset_signals();
 	fd = close_others(fd);
 	set_title(s->name);
-	bool other = b->may_switch && s->uid != (uid_t)-1;
-	bool done = other ? rights_become(s->uid, s->gid, g->ids, (size_t)g->n, &err) : rights_drop_all(&err);
-	if (!done) {
+	if (!take_user(b, s, g, &err)) {
 		log_line(LOG_LEVEL_ERROR, "helper=%s event=cannot-start reason=\"%s\"", s->name, err.text);
 		_exit(1);
 	}
@@ -279,7 +286,10 @@ static bool prepare(struct brood *b, const struct nursery_plan *plan, struct err
 	for (size_t i = 0; i < b->plan.n; i++)
 		if (!settle_set(b, &b->plan.sets[i], &b->groups[i], err))
 			return false;
-	return rights_keep_nursery(err);
+	bool reader = false;
+	for (size_t i = 0; i < b->plan.n && b->may_switch; i++)
+		reader = reader || b->plan.sets[i].uid == 0;
+	return rights_keep_nursery(reader, err);
 }
 
 _Noreturn void brood_run(int fd, const struct nursery_plan *plan, nursery_reread *reread, void *arg)

@@ -1,8 +1,9 @@
 /*
  * The nursery: the process that makes and ends helper processes. It is forked before the loop exists, before any client
  * and any secret of the network, so no copy of a client's socket lives in a helper. Started as root it keeps only
- * CAP_SETUID, CAP_SETGID and CAP_KILL. It opens no socket to the world and parses nothing but the daemon's fixed
- * requests; it ends all helpers, and itself, when the daemon is gone.
+ * CAP_SETUID, CAP_SETGID and CAP_KILL (and CAP_DAC_READ_SEARCH, if a store is to be read as root in so many words). It
+ * opens no socket to the world and parses nothing but the daemon's fixed requests; it ends all helpers, and itself, when
+ * the daemon is gone.
  *
  * What the helpers do is fixed when a nursery is born. A reload therefore needs a new one: the old nursery, which still
  * has the rights that the daemon gave up, forks its successor, and that one reads the configuration file itself. The
@@ -25,8 +26,8 @@
 /* What one set of helpers does. */
 struct nursery_set {
 	const char *name; /* shown by `ps -o comm` as "qg-NAME", cut to 15 octets */
-	/* Who the helper is. (uid_t)-1: as the nursery, which then must not be root. 0 is root in so many words; even
-	   such a helper has no capability. */
+	/* Who the helper is. (uid_t)-1: as the nursery, which then must not be root. 0 is root in so many words: such a
+	   helper keeps CAP_DAC_READ_SEARCH, and nothing else. */
 	uid_t uid;
 	gid_t gid; /* not looked at when uid is -1 */
 	const char *user; /* for initgroups(); null: no supplementary groups */

@@ -15,6 +15,7 @@
 
 #define BIT(cap) (UINT64_C(1) << (cap))
 #define NURSERY_CAPS (BIT(CAP_SETUID) | BIT(CAP_SETGID) | BIT(CAP_KILL))
+#define READER_CAPS BIT(CAP_DAC_READ_SEARCH)
 
 /* The permitted capabilities, which the effective ones are made of; 0 when they cannot be told. */
 static uint64_t caps_get(void)
@@ -56,14 +57,18 @@ static bool bound_caps(uint64_t keep, struct err *err)
 	return true;
 }
 
-bool rights_keep_nursery(struct err *err)
+bool rights_keep_nursery(bool reader, struct err *err)
 {
-	if (!bound_caps(NURSERY_CAPS, err))
+	uint64_t keep = NURSERY_CAPS | (reader ? READER_CAPS : 0);
+	if (reader && !(caps_get() & READER_CAPS))
+		return err_set(
+			err, "the right to read every file, for a store with user = root, was given up: restart");
+	if (!bound_caps(keep, err))
 		return false;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_set(err, "cannot set no_new_privs: %s", strerror(errno));
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return caps_set(caps_get() & NURSERY_CAPS, err);
+	return caps_set(caps_get() & keep, err);
 }
 
 bool rights_drop_all(struct err *err)
@@ -75,12 +80,22 @@ bool rights_drop_all(struct err *err)
 	return true;
 }
 
-bool rights_become(uid_t uid, gid_t gid, const gid_t *groups, size_t n, struct err *err)
+static bool become(uid_t uid, gid_t gid, const gid_t *groups, size_t n, struct err *err)
 {
 	uid_t r, e, s;
 	if (setgroups(n, groups) != 0 || setresgid(gid, gid, gid) != 0 || setresuid(uid, uid, uid) != 0)
 		return err_set(err, "cannot become user %ld: %s", (long)uid, strerror(errno));
 	if (getresuid(&r, &e, &s) != 0 || r != uid || e != uid || s != uid)
 		return err_set(err, "did not become user %ld", (long)uid);
-	return rights_drop_all(err);
+	return true;
+}
+
+bool rights_become(uid_t uid, gid_t gid, const gid_t *groups, size_t n, struct err *err)
+{
+	return become(uid, gid, groups, n, err) && rights_drop_all(err);
+}
+
+bool rights_become_reader(gid_t gid, const gid_t *groups, size_t n, struct err *err)
+{
+	return become(0, gid, groups, n, err) && caps_set(READER_CAPS, err);
 }

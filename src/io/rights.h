@@ -13,11 +13,15 @@
 /* True when this process may become any other user: it has CAP_SETUID and CAP_SETGID. */
 bool rights_may_switch(void);
 
-/* Keeps of the capabilities CAP_SETUID, CAP_SETGID and CAP_KILL, also in the bounding set, and gains none by exec. */
-bool rights_keep_nursery(struct err *);
+/* Keeps of the capabilities CAP_SETUID, CAP_SETGID and CAP_KILL, also in the bounding set, and gains none by exec. With
+   `reader` it keeps CAP_DAC_READ_SEARCH too, for helpers that are root in so many words; fails if that is gone. */
+bool rights_keep_nursery(bool reader, struct err *);
 
 /* Becomes this user with these groups, for good, and loses every capability, though the user be root. */
 bool rights_become(uid_t, gid_t, const gid_t *groups, size_t n, struct err *);
+
+/* Becomes root that may read every file and nothing else: of the capabilities CAP_DAC_READ_SEARCH alone stays. */
+bool rights_become_reader(gid_t, const gid_t *groups, size_t n, struct err *);
 
 /* Loses every capability, stays the user that it is. */
 bool rights_drop_all(struct err *);
