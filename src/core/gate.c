@@ -416,7 +416,8 @@ static void begin(struct gate *g, struct ask *a, msec now)
 	a->limit = (struct limit){ 0 };
 	if (a->query.kind == QUERY_RECIPIENT) {
 		if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.address.len == 0) {
-			ledger_resize(g->ledger, a->query.transaction, decide_size(&g->conf.rules, &a->query));
+			if (a->query.purpose == PURPOSE_DELIVER && a->query.size > 0)
+				ledger_resize(g->ledger, a->query.transaction, decide_size(&g->conf.rules, &a->query));
 			finish_unasked(g, a, REASON_NOT_ASKED, NULL, now);
 			return;
 		}
@@ -458,29 +459,27 @@ void gate_end(struct gate *g, struct hash transaction, bool abandoned, msec now)
 
 /* ---- answers of stores ---- */
 
-/* Into the cache with it; the ledger drops and pays. Null when the cache has no place. */
-static struct entry *learn(struct gate *g, struct hash key, struct facts *is, msec begun, msec now)
+/* Into the cache with it, if there is a place; the ledger drops and pays. */
+static void learn(struct gate *g, struct hash key, struct facts *is, msec begun, msec now)
 {
 	struct entry *e = cache_make(g->cache, key, ledger_before(g->ledger, now));
-	if (!e)
-		return NULL;
-	struct facts was = entry_facts(e);
 	is->taken = begun;
+	if (!e)
+		return;
+	struct facts was = entry_facts(e);
 	is->full_since = was.full_since;
 	ledger_settle(g->ledger, e, &was, is, begun);
 	entry_set_facts(e, is);
-	return e;
 }
 
 /* One ask hears what its look-up brought. */
-static void hear(struct gate *g, struct ask *a, const struct lookup *l, struct entry *e, msec now)
+static void hear(struct gate *g, struct ask *a, struct finding *f, msec now)
 {
-	struct finding f = { .entry = e, .facts = l->facts, .note = l->note };
-	if (l->facts.state == FACTS_FAILED) {
-		unanswered(g, a, l->note, now);
+	if (f->facts.state == FACTS_FAILED) {
+		unanswered(g, a, f->note, now);
 		return;
 	}
-	enum outcome outcome = judge(g, a, &f, now);
+	enum outcome outcome = judge(g, a, f, now);
 	if (outcome == WANTS_FIRM) {
 		a->firm_asked = true;
 		ask_store(g, a, true, now);
@@ -492,27 +491,32 @@ static void hear(struct gate *g, struct ask *a, const struct lookup *l, struct e
 void lookup_done(struct lookup *l, msec now)
 {
 	struct gate *g = l->gate;
-	struct entry *e = NULL;
+	struct hash key = l->key;
+	char note[LOOKUP_NOTE];
 	struct list waiting;
 	assert(l->active);
-	l->facts.taken = l->begun;
 	if (l->facts.state == FACTS_FAILED)
 		g->stats.failed++;
 	else
-		e = learn(g, l->key, &l->facts, l->begun, now);
-	flight_land(l);
+		learn(g, key, &l->facts, l->begun, now);
 	list_init(&waiting);
 	list_each_safe (n, &l->waiting) {
 		list_remove(n);
 		list_insert(&waiting, n);
 	}
+	const struct facts facts = l->facts;
+	memcpy(note, l->note, sizeof(note));
+	flight_land(l);
+	flight_release(g->flight, l); /* those who must ask on may need it */
 	/* An answer may bring the next question of its connection, and with it look-ups and evictions. */
 	while (!list_empty(&waiting)) {
 		struct ask *a = list_of(waiting.next, struct ask, waiting);
+		struct finding f = { .entry = cache_peek(g->cache, key), .facts = facts, .note = note };
+		if (f.entry && facts.state != FACTS_FAILED)
+			f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
 		list_remove(&a->waiting);
-		hear(g, a, l, e ? cache_find(g->cache, l->key) : NULL, now);
+		hear(g, a, &f, now);
 	}
-	flight_release(g->flight, l);
 }
 
 /* ---- time and change ---- */
