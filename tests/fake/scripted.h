@@ -1,0 +1,88 @@
+/*
+ * Stores that say what a test wrote down, when the test wants it. A mailbox that is not written down does not exist.
+ * Every look-up that is started and neither answered nor cancelled stands in `held`, oldest first.
+ */
+#ifndef TESTS_FAKE_SCRIPTED_H
+#define TESTS_FAKE_SCRIPTED_H
+
+#include "core/gate.h"
+
+#include <stdio.h>
+
+#define SCRIPTED_STORES 4
+#define SCRIPTED_BOXES 8
+#define SCRIPTED_HELD 4096
+
+struct scripted_box {
+	const char *name; /* the address; where the store is not told the domain, the local part */
+	struct facts facts;
+	struct facts recount; /* what is said when firm facts are wanted, unless its state is FACTS_FAILED */
+};
+
+struct scripted_store {
+	bool at_once; /* answers inside start() */
+	bool fails; /* does not answer: FACTS_FAILED */
+	bool by_local; /* knows its mailboxes by the local part */
+	struct scripted_box boxes[SCRIPTED_BOXES];
+	unsigned started, firm, cancelled; /* so many look-ups */
+};
+
+struct scripted {
+	struct scripted_store stores[SCRIPTED_STORES];
+	struct lookup *held[SCRIPTED_HELD];
+	size_t n;
+};
+
+static inline void scripted_drop(struct scripted *s, const struct lookup *l)
+{
+	size_t i = 0;
+	while (i < s->n && s->held[i] != l)
+		i++;
+	assert_true(i < s->n);
+	memmove(&s->held[i], &s->held[i + 1], (s->n - i - 1) * sizeof(s->held[0]));
+	s->n--;
+}
+
+static inline void scripted_answer(struct scripted *s, struct lookup *l, msec now)
+{
+	const struct scripted_store *store = &s->stores[l->store];
+	struct str name = store->by_local ? l->mailbox.local : l->mailbox.address;
+	l->facts = (struct facts){ .state = store->fails ? FACTS_FAILED : FACTS_NO_MAILBOX };
+	snprintf(l->note, sizeof(l->note), "%s", store->fails ? "out of order" : "as written");
+	for (const struct scripted_box *b = store->boxes; b->name && !store->fails; b++)
+		if (str_eq(name, str_of(b->name)))
+			l->facts = l->firm && b->recount.state != FACTS_FAILED ? b->recount : b->facts;
+	scripted_drop(s, l);
+	lookup_done(l, now);
+}
+
+static inline void scripted_start(void *context, struct lookup *l, msec now)
+{
+	struct scripted *s = context;
+	struct scripted_store *store = &s->stores[l->store];
+	assert_true(s->n < SCRIPTED_HELD);
+	s->held[s->n++] = l;
+	store->started++;
+	store->firm += l->firm;
+	if (store->at_once)
+		scripted_answer(s, l, now);
+}
+
+static inline void scripted_cancel(void *context, struct lookup *l)
+{
+	struct scripted *s = context;
+	s->stores[l->store].cancelled++;
+	scripted_drop(s, l);
+}
+
+/* All look-ups that are held now, not those that follow from them. */
+static inline void scripted_answer_all(struct scripted *s, msec now)
+{
+	struct lookup *held[SCRIPTED_HELD];
+	size_t n = s->n;
+	memcpy(held, s->held, n * sizeof(held[0]));
+	for (size_t i = 0; i < n; i++)
+		scripted_answer(s, held[i], now);
+}
+
+#endif
