@@ -198,11 +198,17 @@ static inline void pass_time(msec ms)
 	w.now = until;
 }
 
-#define want(client, wanted)                                                                                           \
-	do {                                                                                                           \
-		assert_int_equal((client)->answers, 1);                                                                \
-		assert_string_equal(reason_name((client)->ask.answer.verdict.reason), reason_name(wanted));            \
-	} while (0)
+/* Answered once, for this reason. */
+#define want(client, reason) want_at(client, reason, __FILE__, __LINE__)
+
+static inline void want_at(const struct client *c, enum reason reason, const char *file, int line)
+{
+	const char *got = c->answers ? reason_name(c->ask.answer.verdict.reason) : "nothing yet";
+	if (c->answers != 1 || c->ask.answer.verdict.reason != reason) {
+		print_error("%u answers, %s; want %s\n", c->answers, got, reason_name(reason));
+		_fail(file, line);
+	}
+}
 
 /* What is charged on a mailbox whose facts are known. */
 static inline struct charge charges(const char *address)
