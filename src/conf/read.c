@@ -13,6 +13,7 @@
 
 #define INCLUDE_DEPTH_MAX 10
 #define INCLUDES_MAX 1000
+#define LIST_MAX 10000 /* libconfuse grows its lists by one value at a time */
 #define NESTED_MAX 3 /* the file, a section, a section inside it */
 
 struct reader {
@@ -58,6 +59,10 @@ static int on_value(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 
 	if (!e || !w || !copy)
 		return -1;
+	if (opt->nvalues > LIST_MAX) {
+		conf_wrong(c, at_work->file, cfg->line, "a list may have %d values; reading ended here", LIST_MAX);
+		return -1;
+	}
 	*(const char **)result = "";
 	if (opt->nvalues == 1 && e->n) {
 		conf_wrong(c, at_work->file, cfg->line, "`%s` is given twice; the first is at %s:%d", opt->name,

@@ -4,6 +4,7 @@
  */
 #include "conf/sieve.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "base/buf.h"
@@ -254,17 +255,19 @@ bool sieve(struct conf *c, const char *file, struct str text, struct sieved *out
 {
 	struct sieve s = { .conf = c, .file = file, .lex = { text, 1 }, .out_line = 1 };
 	struct scope top = { .kinds = c->kinds, .n_kinds = c->n_kinds };
-	size_t cap = 2 * text.len + 64;
+	size_t cap = 3 * text.len + 64;
 
-	/* Each token costs a blank at most and is one octet or more; a $ costs one octet. */
+	/* A token costs a blank, and a wrong one of a single octet becomes two quotes; a $ costs one octet more. */
 	for (size_t i = 0; i < text.len; i++)
 		cap += text.at[i] == '{' ? INSERTED : text.at[i] == '$';
 	s.out = (struct buf){ .at = malloc(cap), .cap = cap };
 	if (!s.out.at)
 		return false;
 	statements(&s, &top, NULL);
-	buf_putc(&s.out, '\n');
+	do
+		buf_putc(&s.out, '\n');
+	while (s.out_line++ < s.cut);
+	assert(!s.out.full);
 	*out = (struct sieved){ s.out.at, s.out.len, s.cut };
-	buf_z(&s.out);
 	return true;
 }

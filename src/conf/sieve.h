@@ -16,7 +16,7 @@
 #define SIEVE_MARK ":at" /* an option no file can set: with the line on which the section begins */
 
 struct sieved {
-	char *at; /* NUL-terminated, to be freed */
+	char *at; /* to be freed */
 	size_t len;
 	int cut; /* the line from which on nothing passed; 0: all did */
 };

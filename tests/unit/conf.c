@@ -213,6 +213,10 @@ static const struct mistake mistakes[] = {
 	{ "user = ", { "t:1: the file ends here; expected a value" } },
 	{ "usre = x\nuser = =", { "t:1: unknown option `usre`", "t:2: unexpected `=`; expected a value" } },
 	{ "cache {\nsoft = 3\n", { "t:1: the section that begins here is not closed; expected `}`" } },
+	{ "cache {\n\nzzz = 1\n\n\n+ ",
+		{ "t:3: unknown option `zzz` in a `cache` section", "t:6: `+` must stand in quotes here" } },
+	{ "cache {\n\nzzz = 1\n\n\n", { "t:1: the section that begins here is not closed",
+					      "t:3: unknown option `zzz` in a `cache` section" } },
 	{ "cache { }\n}", { "t:2: unexpected `}`" } },
 	{ "user = a\n\n\"abc", { "t:3: the string that begins here is not closed" } },
 	{ "user = 'abc", { "t:1: the string that begins here is not closed" } },
@@ -518,6 +522,11 @@ static void bears_rubbish(void **state)
 	free_any(text, len);
 	for (size_t i = 0; i + 8 <= len; i += 8)
 		memcpy(text + i, "cache{} ", 8);
+	free_any(text, len);
+	memset(text, '+', len);
+	for (size_t i = 1; i < len; i += 2)
+		text[i] = ',';
+	memcpy(text, "user={", 6);
 	free_any(text, len);
 	for (size_t i = 0; i + 4 <= len; i += 4)
 		memcpy(text + i, "\"$${", 4);
