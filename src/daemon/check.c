@@ -97,7 +97,7 @@ static void on_answer(struct ask *ask, msec now)
 		report_str(&c->report, "reply", buf_str(&out));
 	}
 	report_replies(c);
-	c->refused = c->refused || v->action != ACTION_PASS;
+	c->refused = c->refused || (v->action != ACTION_PASS && v->reason != REASON_ERROR);
 	uv_stop(&c->engine.loop);
 }
 
