@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -152,7 +153,13 @@ static bool bind_inet(int fd, const struct endpoint *e, struct err *err)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (const struct sockaddr *)&e->address, e->len) == 0)
 		return true;
-	return err_set(err, "cannot bind: %s", strerror(errno));
+	int error = errno;
+	char host[INET6_ADDRSTRLEN], port[8];
+	if (getnameinfo((const struct sockaddr *)&e->address, e->len, host, sizeof(host), port, sizeof(port),
+		    NI_NUMERICHOST | NI_NUMERICSERV) != 0)
+		return err_set(err, "cannot bind: %s", strerror(error));
+	return err_set(
+		err, e->address.ss_family == AF_INET6 ? "[%s]:%s: %s" : "%s:%s: %s", host, port, strerror(error));
 }
 
 int endpoint_listen(const struct endpoint *e, const struct endpoint_access *access, struct err *err)
