@@ -112,8 +112,13 @@ class Enclosure:
 
 
 def owned(path, user):
-    """Makes a folder that belongs to one of the users above, or to one of the machine's by number."""
+    """Makes a folder that belongs to one of the users above."""
     path.mkdir(parents=True, exist_ok=True)
-    number = USERS.get(user, user)
-    os.chown(path, number, number)
+    os.chown(path, USERS[user], USERS[user])
     return path
+
+
+def mbox(path, octets):
+    """Makes a mailbox of so many octets that the MTA can write to."""
+    path.write_bytes(b"x" * octets)
+    os.chown(path, USERS["vmail"], USERS["vmail"])

@@ -45,13 +45,16 @@ class Installation:
     def __init__(self, folder, way, store, more="", wrap=lambda server: server):
         """`more` goes to the end of quotagate's configuration; `wrap` sees each server before its start."""
         self.mail = folder / "mail"
+        self.way = way
         self.dovecot = None
         self.store = store
         if store == "dovecot-maildir":
             self.dovecot = wrap(Dovecot(folder, self.mail)).start()
         make = self.make_postfix if way.startswith("postfix") else self.make_exim
         self.mta, listen = make(folder, way)
-        self.gate = wrap(Quotagate(folder, listen + STORES[store].replace("MAIL", str(self.mail)) + more)).start()
+        # Mailboxes come into being by their first message here, seconds before the next one.
+        known = STORES[store].replace("MAIL", str(self.mail)) + "cache { ttl_none = 1ms }\n"
+        self.gate = wrap(Quotagate(folder, listen + known + more)).start()
         wrap(self.mta).start()
         self.port = self.mta.port
 

@@ -17,7 +17,7 @@ inet_interfaces = 127.0.0.1
 inet_protocols = ipv4
 myhostname = postfix.test
 mydestination =
-mynetworks = 127.0.0.0/8
+mynetworks =
 alias_maps =
 alias_database =
 message_size_limit = 60000000
@@ -45,7 +45,7 @@ class Postfix(Enclosure):
     """`restrictions`: smtpd_recipient_restrictions, as `quotagate setup postfix` or a manual gives it.
     `lmtp`: the port of an LMTP server that delivers; without it, Postfix itself delivers to mboxes in `mail`."""
 
-    def __init__(self, folder, restrictions="", lmtp=None, mail=None, mailbox_user="vmail", chroot=False, more=""):
+    def __init__(self, folder, restrictions="", lmtp=None, mail=None, chroot=False, more=""):
         super().__init__("postfix", folder)
         self.port = free_port()
         self.spool = self.folder / "spool"
@@ -62,7 +62,7 @@ class Postfix(Enclosure):
         self.more = more
         self.settings = {
             "spool": self.spool, "data": self.folder / "data", "log": self.maillog, "folder": self.folder,
-            "mail": mail or "/nonexistent", "uid": USERS.get(mailbox_user, mailbox_user),
+            "mail": mail or "/nonexistent", "uid": USERS["vmail"],
             "transport": f"lmtp:inet:127.0.0.1:{lmtp}" if lmtp else "virtual:",
         }
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from enclosure import free_port
+from enclosure import free_port, mbox
 from smtp import ask, send
 
 GOOD = """listen mta {{ protocol = policy  address = "unix:{folder}/gate.sock"  mode = 0666 }}
@@ -27,7 +27,7 @@ MISTAKES = [
     "!store a {\n type = mbox\n}",
     "store a {\n type = mbox\n!path = \"relative/%n\"\n}",
     "store a {\n type = mbox\n!path = \"/x/%q\"\n}",
-    "store a {\n type = mbox\n path = \"/x/%n\"\n!limit = 12 elephants\n}",
+    "store a {\n type = mbox\n path = \"/x/%n\"\n!limit = \"12 elephants\"\n}",
     "store a {\n type = mbox\n path = \"/x/%n\"\n!user = nobody-has-this-name\n}",
     "store a {\n type = mbox\n path = \"/x/%n\"\n!helpers = 0\n}",
     "store a {\n type = maildir\n path = \"/x/%n\"\n!rule = guess\n}",
@@ -116,22 +116,22 @@ def test_usage_errors_exit_2(idle_quotagate, good, words):
 
 
 def test_check_explains_and_its_exit_status_tells(idle_quotagate, good, mail):
-    (mail / "full").write_bytes(b"x" * 205_000)
-    (mail / "ok").write_bytes(b"x")
+    mbox(mail / "full", 205_000)
+    mbox(mail / "ok", 1)
     gate = idle_quotagate(good)
     done = gate.check("ok@example.org")
     assert done.returncode == 0, done
     done = gate.check("--size", "1000", "ok@example.org", "full@example.org")
     assert done.returncode == 1, done
     assert "452 4.2.2" in done.stdout and "205000" in done.stdout and "ok@example.org" in done.stdout
-    assert gate.check("full@example.org", "--size", "1k").returncode == 1
+    assert gate.check("full@example.org", "--size", "1024").returncode == 1
     assert gate.check("--size", "204799", "ok@example.org").returncode == 0
     assert gate.check("--size", "204800", "ok@example.org").returncode == 1
     assert gate.check("nobody@elsewhere.example").returncode == 0
 
 
 def test_setup_postfix_works_when_pasted(quotagate, postfix, folder, mail):
-    (mail / "full").write_bytes(b"x" * 205_000)
+    mbox(mail / "full", 205_000)
     gate = quotagate(f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
                      f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail }}\n'
                      "domain example.org { store = boxes }\n")
@@ -150,7 +150,7 @@ def test_setup_postfix_works_when_pasted(quotagate, postfix, folder, mail):
 
 
 def test_setup_exim_works_when_pasted(quotagate, exim, good, mail):
-    (mail / "full").write_bytes(b"x" * 205_000)
+    mbox(mail / "full", 205_000)
     gate = quotagate(good)
     printed = gate.command("setup", "exim")
     assert printed.returncode == 0, printed

@@ -8,15 +8,15 @@ import threading
 
 import pytest
 
-from enclosure import USERS, free_port, until
+from enclosure import USERS, free_port, mbox, until
 
 FULL, OK = "full@example.org", "ok@example.org"
 
 
 @pytest.fixture
 def configuration(mail, folder):
-    (mail / "full").write_bytes(b"x" * 205_000)
-    (mail / "ok").write_bytes(b"")
+    mbox(mail / "full", 205_000)
+    mbox(mail / "ok", 0)
     address = f"inet:127.0.0.1:{free_port()}"
 
     def make(limit="200k", more="", listen=address):
@@ -24,6 +24,15 @@ def configuration(mail, folder):
                 f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = {limit}  user = vmail  helpers = 2 }}\n'
                 f"domain example.org {{ store = boxes }}\n{more}\n")
     return make
+
+
+@pytest.fixture
+def run(folder):
+    """A folder where the daemon may make files after it has given up root."""
+    made = folder / "run"
+    made.mkdir()
+    os.chown(made, USERS["quotagate"], USERS["quotagate"])
+    return made
 
 
 def answers(gate, recipient, **more):
@@ -43,16 +52,24 @@ def test_sighup_takes_a_new_limit(quotagate, configuration):
     kept.close()
 
 
-def test_sighup_adds_and_removes_listeners(quotagate, configuration, folder):
+def test_sighup_adds_and_removes_listeners(quotagate, configuration, run):
     gate = quotagate(configuration())
-    more = f'listen second {{ protocol = policy  address = "unix:{folder}/second.sock"  mode = 0666 }}'
+    more = f'listen second {{ protocol = policy  address = "unix:{run}/second.sock"  mode = 0666 }}'
     gate.reload(configuration(more=more))
-    until(lambda: (folder / "second.sock").exists(), "the second listener is there")
+    until(lambda: (run / "second.sock").exists(), "the second listener is there")
     with gate.policy(1) as client:
         assert client.ask(FULL).startswith("452 ")
     gate.reload(configuration())
-    until(lambda: not (folder / "second.sock").exists(), "the second listener is gone")
+    until(lambda: not (run / "second.sock").exists(), "the second listener is gone")
     assert answers(gate, FULL).startswith("452 ")
+
+
+def test_sighup_that_needs_a_right_which_was_given_up_keeps_the_old(quotagate, configuration, folder):
+    gate = quotagate(configuration())
+    more = f'listen second {{ protocol = policy  address = "unix:{folder}/second.sock" }}'
+    gate.reload(configuration(limit="400k", more=more))
+    gate.says("restart")
+    assert answers(gate, FULL).startswith("452 4.2.2 ")
 
 
 @pytest.mark.parametrize("bad", ["nonsense = 1", "store boxes { type = mbox", "rules { full = \"421 4.2.2 x\" }"])
@@ -119,8 +136,8 @@ def test_sigterm_ends_soon_with_idle_clients(quotagate, configuration):
     assert clients[1].answer() is None
 
 
-def test_a_stale_socket_is_replaced(idle_quotagate, configuration, folder):
-    path = folder / "gate.sock"
+def test_a_stale_socket_is_replaced(idle_quotagate, configuration, run):
+    path = run / "gate.sock"
     stale = socket.socket(socket.AF_UNIX)
     stale.bind(str(path))
     stale.close()
@@ -229,15 +246,6 @@ def test_a_store_that_its_user_may_not_read_did_not_answer(quotagate, configurat
     gate = quotagate(configuration(more="rules { error = defer }"))
     assert answers(gate, FULL).startswith("451 4.3.0 ")
     assert gate.check(FULL).returncode == 3
-
-
-@pytest.fixture
-def run(folder):
-    """A folder where the daemon may make files after it has given up root."""
-    made = folder / "run"
-    made.mkdir()
-    os.chown(made, USERS["quotagate"], USERS["quotagate"])
-    return made
 
 
 def test_the_pid_file_names_the_daemon_and_goes_with_it(quotagate, idle_quotagate, configuration, run):

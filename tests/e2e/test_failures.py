@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from enclosure import free_port, until
+from enclosure import free_port, mbox, until
 from installation import EXIM_WORDS, WORDS
 from smtp import ask, send
 
@@ -20,9 +20,14 @@ def configuration(mail, address, rules="", more=""):
             f"rules {{ timeout = {TIMEOUT}s  {rules} }}\n")
 
 
+@pytest.fixture(autouse=True)
+def mailboxes(mail):
+    mbox(mail / "full", 205_000)
+    mbox(mail / "ok", 0)
+
+
 @pytest.fixture
-def full(mail):
-    (mail / "full").write_bytes(b"x" * 205_000)
+def full():
     return "full@example.org"
 
 
