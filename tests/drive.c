@@ -81,9 +81,20 @@ bool drive_option(struct drive *d, struct str name, const char *value, struct er
 	return find_option(d->front->opts, d->conf, name, value, err);
 }
 
+static void put_lines(struct buf *out, struct str sent)
+{
+	while (sent.len) {
+		size_t n = str_find(sent, '\n');
+		buf_puts(out, n ? "< " : "<");
+		drive_put_escaped(out, (struct str){ sent.at, n }, false);
+		buf_puts(out, n < sent.len ? "\n" : "\\\n");
+		sent = str_from(sent, n + 1);
+	}
+}
+
 void drive_init(struct drive *d, const struct front *front, struct buf transcript)
 {
-	*d = (struct drive){ .front = front, .transcript = transcript };
+	*d = (struct drive){ .front = front, .transcript = transcript, .put_sent = put_lines };
 	d->conf = zeroed(front->conf_size);
 	d->shared = zeroed(front->shared_size);
 	set_defaults(front->opts, d->conf);
@@ -150,17 +161,6 @@ static void put_question(struct drive *d, const struct query *q)
 	if (q->purpose != PURPOSE_DELIVER)
 		buf_printf(t, " purpose=%s", q->purpose == PURPOSE_REPORT ? "report" : "peek");
 	buf_putc(t, '\n');
-}
-
-static void put_sent(struct drive *d, struct str sent)
-{
-	while (sent.len) {
-		size_t n = str_find(sent, '\n');
-		buf_puts(&d->transcript, n ? "< " : "<");
-		drive_put_escaped(&d->transcript, (struct str){ sent.at, n }, false);
-		buf_puts(&d->transcript, n < sent.len ? "\n" : "\\\n");
-		sent = str_from(sent, n + 1);
-	}
 }
 
 static void put_complaint(struct drive *d)
@@ -236,16 +236,16 @@ static bool step_once(struct drive *d, size_t *idle)
 	d->unread -= eaten;
 	if (step == FRONT_MORE && most < d->front->request_max)
 		return false;
+	if (step == FRONT_ASK)
+		step = answer(d, &q, &out);
+	else if (step == FRONT_SEND || step == FRONT_CLOSE)
+		put_complaint(d);
+	require(!out.full, "room for the answer");
+	d->put_sent(&d->transcript, buf_str(&out));
 	if (step == FRONT_ENDED || step == FRONT_ABANDONED) {
 		put_transaction(d, step == FRONT_ENDED ? "ended" : "abandoned", &q);
 		return true;
 	}
-	if (step == FRONT_ASK)
-		step = answer(d, &q, &out);
-	else if (step != FRONT_MORE)
-		put_complaint(d);
-	require(!out.full, "room for the answer");
-	put_sent(d, buf_str(&out));
 	if (step == FRONT_SEND)
 		return d->unread > 0;
 	/* FRONT_CLOSE, or FRONT_MORE with request_max octets there. */
@@ -259,7 +259,9 @@ void drive_connect(struct drive *d, struct str host)
 	static const struct hash_key key = { 0x0706050403020100, 0x0F0E0D0C0B0A0908 };
 	drive_hangup(d);
 	str_copy_z(d->host, sizeof(d->host), host);
-	const struct front_peer peer = { .host = str_of(d->host), .key = &key, .listener = 1 };
+	const struct front_peer peer = {
+		.host = str_of(d->host), .key = &key, .listener = 1, .connection = ++d->connections
+	};
 	d->session = zeroed(d->front->session_size);
 	d->front->start(d->session, d->conf, d->shared, &peer);
 	buf_printf(&d->transcript, d->host[0] ? "connect %s\n" : "connect%s\n", d->host);

@@ -24,6 +24,7 @@ struct drive {
 	void *conf, *shared, *session; /* session null: not connected */
 	bool moves; /* the input moves between any two calls */
 	bool silent; /* no complaints in the transcript */
+	void (*put_sent)(struct buf *transcript, struct str sent); /* lines, unless set to something else */
 	void (*verdict)(void *context, const struct query *, struct answer *);
 	void *context;
 	struct buf transcript;
@@ -32,6 +33,7 @@ struct drive {
 	char *input; /* exactly what was not eaten yet lies at input + eaten, `unread` octets */
 	size_t eaten, unread;
 	char host[64];
+	uint64_t connections; /* so many there were */
 };
 
 /* Options have their defaults; `transcript` is the caller's. */

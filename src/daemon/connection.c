@@ -111,14 +111,18 @@ static bool flush(struct connection *c, struct buf *out)
 	return sent;
 }
 
-/* The gate has answered: the front writes it. */
+/* The gate has answered: the front writes it. FRONT_SEND or FRONT_CLOSE. */
 static enum front_step write_answer(struct connection *c, struct buf *out)
 {
 	const struct front *front = front_of(c);
 	if (c->ask.query.purpose != PURPOSE_PEEK)
 		decision_log(&c->ask, c->listener->name, now_of(c));
 	engine_see(c->listener->engine, &c->ask);
-	return front->answer(c->session, &c->ask.query, &c->ask.answer, out);
+	enum front_step step = front->answer(c->session, &c->ask.query, &c->ask.answer, out);
+	if (step != FRONT_ENDED && step != FRONT_ABANDONED)
+		return step;
+	gate_end(c->listener->engine->gate, c->ask.query.transaction, step == FRONT_ABANDONED, now_of(c));
+	return FRONT_SEND;
 }
 
 static void work(struct connection *c, struct str in);
@@ -318,8 +322,12 @@ void connection_start(struct stream *s, bool ok)
 		return;
 	}
 	stream_peer(s, c->host, sizeof(c->host));
-	struct front_peer peer = { .host = str_of(c->host), .key = &l->engine->key, .listener = l->number };
+	struct front_peer peer = { .host = str_of(c->host),
+		.key = &l->engine->key,
+		.listener = l->number,
+		.connection = ++l->engine->connections };
 	l->spec->front->start(c->session, l->spec->own, l->shared, &peer);
+	s->quick_ack = l->spec->front->quick_ack && c->host[0];
 	c->ask.done = on_answer;
 	c->ask.path_store = l->spec->path_store;
 	c->connected = true;

@@ -18,6 +18,7 @@ struct engine {
 	struct store **stores, **leaving; /* leaving: while a reload cancels their look-ups */
 	struct gate *gate;
 	struct hash_key key;
+	uint64_t connections; /* so many there were: each has its number */
 	bool warned; /* that a maildirsize is of another hand than the rule's; once per configuration */
 };
 

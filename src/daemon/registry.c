@@ -4,11 +4,12 @@
 
 #include <string.h>
 
-extern const struct front policy_front, exim_quotad_front;
+extern const struct front policy_front, milter_front, exim_quotad_front;
 extern const struct blocking_type maildir_type, mbox_type, path_type;
 
 static const struct registry_front fronts[] = {
 	{ &policy_front, NULL },
+	{ &milter_front, NULL },
 	{ &exim_quotad_front, &path_type },
 };
 

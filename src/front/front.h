@@ -14,7 +14,8 @@ enum front_step {
 	FRONT_ASK, /* *q is a question; answer() will be called, once, before feed() is called again */
 	FRONT_SEND, /* the request is answered already; what was written to `out` goes out */
 	FRONT_CLOSE, /* send `out`, then close the connection: a malformed request, or the protocol asks for it */
-	FRONT_ENDED, /* the transaction q->transaction is over; feed() wants to be called again with what is left */
+	FRONT_ENDED, /* `out` goes out and the transaction q->transaction is over; feed() wants to be called again with
+			what is left */
 	FRONT_ABANDONED, /* the same, but its message will not come: charges are given back */
 };
 
@@ -40,7 +41,10 @@ struct front {
 	void (*start)(void *session, const void *conf, void *shared, const struct front_peer *);
 	/* `in` begins where the last *eaten ended. *q is empty before the call. */
 	enum front_step (*feed)(void *session, struct str in, size_t *eaten, struct query *q, struct buf *out);
-	/* FRONT_SEND or FRONT_CLOSE. */
+	/* The same for what is left, one octet at least, when the client sends no more: for protocols whose last request
+	   may lack its end. May be null: then what is left is a request that ends too early. */
+	enum front_step (*feed_last)(void *session, struct str in, size_t *eaten, struct query *q, struct buf *out);
+	/* FRONT_SEND or FRONT_CLOSE; or FRONT_ENDED or FRONT_ABANDONED, when with this answer q->transaction is over. */
 	enum front_step (*answer)(void *session, const struct query *q, const struct answer *a, struct buf *out);
 	/* The connection is gone: FRONT_MORE when no transaction was open, else FRONT_ENDED or FRONT_ABANDONED with
 	   q->transaction. May be null. */

@@ -1,6 +1,8 @@
 #include "io/stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,15 +27,25 @@ static void on_alloc(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 	*buf = uv_buf_init(read_buffer, sizeof(read_buffer));
 }
 
+/* The kernel forgets it as soon as something is sent. After data(), so that an answer carries the acknowledgement. */
+static void acknowledge(struct stream *s)
+{
+	int fd, on = 1;
+	if (s->quick_ack && uv_fileno(&s->uv.handle, &fd) == 0)
+		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &on, sizeof(on));
+}
+
 static void on_read(uv_stream_t *handle, ssize_t n, const uv_buf_t *buf)
 {
 	struct stream *s = stream_of(handle);
-	if (n > 0)
+	if (n > 0) {
 		s->calls->data(s, (struct str){ buf->base, (size_t)n });
-	else if (n == UV_EOF)
+		acknowledge(s);
+	} else if (n == UV_EOF) {
 		s->calls->eof(s);
-	else if (n < 0)
+	} else if (n < 0) {
 		stream_close(s);
+	}
 }
 
 static void on_closed(uv_handle_t *handle)
@@ -151,7 +163,7 @@ static void on_connection(uv_stream_t *handle, int status)
 		return;
 	}
 	s->unsent = 0;
-	s->reading = s->finishing = false;
+	s->reading = s->finishing = s->quick_ack = false;
 	if (!init_handle(handle->loop, &s->uv.tcp, &s->uv.pipe, server->is_pipe)) {
 		server->calls->connected(server, s, false);
 		return;

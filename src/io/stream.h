@@ -38,6 +38,7 @@ struct stream {
 	const struct stream_calls *calls;
 	size_t unsent; /* octets that wait for the other side */
 	bool reading, finishing;
+	bool quick_ack; /* TCP: every read is acknowledged at once (tcp(7), TCP_QUICKACK). The owner may set it */
 };
 
 struct server_calls {
