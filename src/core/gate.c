@@ -164,6 +164,8 @@ static struct terms terms_of(struct gate *g, const struct ask *a)
 	bool ours;
 	if (a->query.kind == QUERY_RECIPIENT)
 		terms.domain = route_find(g->conf.route, &a->address, &ours)->limit;
+	if (a->query.limit)
+		terms.directory = (struct limit){ .named = true, .octets = a->query.limit };
 	return terms;
 }
 
@@ -216,7 +218,11 @@ static enum outcome judge(struct gate *g, struct ask *a, struct finding *f, msec
 		return WANTS_FIRM;
 	verdict.stale = f->stale;
 	waive(g, a, &verdict);
-	a->answer = (struct answer){ .verdict = verdict, .facts = f->facts, .charge = charge };
+	a->answer = (struct answer){ .verdict = verdict,
+		.facts = f->facts,
+		.charge = charge,
+		.limit = limit.octets,
+		.message_limit = limit.messages };
 	a->limit = limit;
 	a->note = f->note;
 	book(g, a, f, now);

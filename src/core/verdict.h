@@ -62,6 +62,8 @@ struct answer {
 	struct verdict verdict;
 	struct facts facts; /* of the mailbox that decided; state FACTS_FAILED when there is none */
 	struct charge charge; /* what others let into it */
+	uint64_t limit; /* octets, in force for it; 0: none */
+	uint32_t message_limit; /* the same for messages */
 };
 
 #endif
