@@ -154,6 +154,8 @@ static void put_question(struct drive *d, const struct query *q)
 	put_member(t, "address", q->address);
 	if (q->size)
 		buf_printf(t, " size=%llu", (unsigned long long)q->size);
+	if (q->limit)
+		buf_printf(t, " limit=%llu", (unsigned long long)q->limit);
 	put_member(t, "sender", q->sender);
 	put_member(t, "client", q->client);
 	if (!hash_is_none(q->transaction))
@@ -213,20 +215,22 @@ static enum front_step answer(struct drive *d, struct query *q, struct buf *out)
 		move_all(d, q);
 	d->verdict(d->context, q, &a);
 	enum front_step step = d->front->answer(d->session, q, &a, out);
-	require(step == FRONT_SEND || step == FRONT_CLOSE, "answer() says send or close");
+	require(step != FRONT_MORE && step != FRONT_ASK, "answer() says send, close, ended or abandoned");
 	return step;
 }
 
-/* One call of feed() and what follows from it. True when there may be more to do. */
-static bool step_once(struct drive *d, size_t *idle)
+/* One call of feed(), or of feed_last(), and what follows from it. True when there may be more to do. */
+static bool step_once(struct drive *d, bool last, size_t *idle)
 {
+	const struct front *front = d->front;
 	char space[OUT_MAX];
 	struct buf out = BUF(space);
 	struct query q = { 0 };
 	size_t eaten = 0, most = d->unread < d->front->request_max ? d->unread : d->front->request_max;
 	if (d->moves)
 		move_input(d, NULL, (struct str){ NULL, 0 });
-	enum front_step step = d->front->feed(d->session, (struct str){ d->input + d->eaten, most }, &eaten, &q, &out);
+	struct str in = { d->input + d->eaten, most };
+	enum front_step step = (last ? front->feed_last : front->feed)(d->session, in, &eaten, &q, &out);
 	require(eaten <= most, "eaten more than there was");
 	require(step != FRONT_MORE || (eaten == 0 && out.len == 0), "more: all octets stay and nothing is sent");
 	require((step != FRONT_ASK && step != FRONT_SEND) || eaten, "a request has octets");
@@ -234,7 +238,7 @@ static bool step_once(struct drive *d, size_t *idle)
 	require(*idle < 4, "no progress");
 	d->eaten += eaten;
 	d->unread -= eaten;
-	if (step == FRONT_MORE && most < d->front->request_max)
+	if (step == FRONT_MORE && (last || most < front->request_max))
 		return false;
 	if (step == FRONT_ASK)
 		step = answer(d, &q, &out);
@@ -250,6 +254,7 @@ static bool step_once(struct drive *d, size_t *idle)
 		return d->unread > 0;
 	/* FRONT_CLOSE, or FRONT_MORE with request_max octets there. */
 	buf_puts(&d->transcript, "close\n");
+	d->unread = 0;
 	drive_hangup(d);
 	return false;
 }
@@ -273,13 +278,16 @@ void drive_input(struct drive *d, struct str piece)
 	if (!d->session)
 		return;
 	move_input(d, NULL, piece);
-	while (step_once(d, &idle))
+	while (step_once(d, false, &idle))
 		;
 }
 
 void drive_hangup(struct drive *d)
 {
 	struct query q = { 0 };
+	size_t idle = 0;
+	while (d->session && d->unread && d->front->feed_last && step_once(d, true, &idle))
+		;
 	if (!d->session)
 		return;
 	enum front_step step = d->front->end ? d->front->end(d->session, &q) : FRONT_MORE;

@@ -47,6 +47,7 @@ bool drive_option(struct drive *, struct str name, const char *value, struct err
 void drive_connect(struct drive *, struct str host);
 /* The next piece of the client's octets. Ignored once the front has closed. */
 void drive_input(struct drive *, struct str piece);
+/* The client sends no more and goes once it has its answer. */
 void drive_hangup(struct drive *);
 
 /* Writes s with \xNN for what is not printable, and for blanks when they would end a word. */

@@ -19,6 +19,8 @@ enum front_step {
 	FRONT_ABANDONED, /* the same, but its message will not come: charges are given back */
 };
 
+#define FRONT_DATAGRAM_MAX 512
+
 /* What the daemon tells a front about the connection. */
 struct front_peer {
 	struct str host; /* the client's address, "" on a unix socket */
@@ -35,7 +37,9 @@ struct front {
 	size_t session_size; /* zeroed octets per connection */
 	size_t request_max; /* octets a request may have; a longer one closes the connection */
 	bool datagrams; /* can be asked over "udp:" too: each datagram is a connection of its own with one request, whose
-			   end of input is known (feed() gets `in` without anything behind it); answers go out as one */
+			   end of input is known (feed() gets `in` without anything behind it); answers go out as one of
+			   at most FRONT_DATAGRAM_MAX octets. end() is not called for them */
+	bool only_datagrams; /* cannot be asked over streams */
 	bool quick_ack; /* the client writes its commands in two parts and would wait for our delayed ACK between them */
 	bool (*check)(void *conf, struct err *); /* may be null: a look at the whole conf after the options are read */
 	void (*start)(void *session, const void *conf, void *shared, const struct front_peer *);

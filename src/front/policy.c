@@ -11,15 +11,10 @@
 #include "wire/policy.h"
 #include "core/query.h"
 #include "front/front.h"
+#include "front/words.h"
 
 #define REQUEST_MAX 16384
-#define WORD_MAX_OCTETS 400
 #define ACTION_MAX 512 /* a reply has at most 510 octets */
-
-/* What to answer in place of DUNNO or a reply; null: not set. */
-struct words {
-	const char *pass, *full, *too_large, *unknown, *error;
-};
 
 struct policy_conf {
 	struct words words;
@@ -45,33 +40,15 @@ struct policy_session {
 	struct policy_request held;
 };
 
-static bool check_word(struct str word, struct err *err)
-{
-	if (word.len == 0 || word.len > WORD_MAX_OCTETS)
-		return err_set(err, "an answer must have 1 to %d octets, this has %zu", WORD_MAX_OCTETS, word.len);
-	if (!str_is_utf8(word))
-		return err_set(err, "an answer must be ASCII or UTF-8");
-	for (size_t i = 0; i < word.len; i++)
-		if ((unsigned char)word.at[i] < 0x20 || word.at[i] == 0x7F)
-			return err_set(err, "an answer must be one line of printable text");
-	return true;
-}
-
-#define WORD(member, text)                                                                                             \
-	{                                                                                                              \
-		.name = #member, .type = OPT_STRING, .offset = offsetof(struct words, member), .check = check_word,    \
-		.help = text                                                                                           \
-	}
-
 static const struct opt word_rows[] = {
-	WORD(pass, "The answer when the message may come. Without it: DUNNO."),
-	WORD(full,
+	WORDS_ROW(pass, "The answer when the message may come. Without it: DUNNO."),
+	WORDS_ROW(full,
 		"The answer when the mailbox is full. Without it: the reply of `rules`, such as 452 4.2.2 and a text."),
-	WORD(too_large,
+	WORDS_ROW(too_large,
 		"The answer when the message would not even fit into an empty mailbox. Without it: as for `full`."),
-	WORD(unknown,
+	WORDS_ROW(unknown,
 		"The answer when there is no such mailbox, or its domain is not ours. Without it: as `rules` say."),
-	WORD(error, "The answer when nothing could be found out. Without it: as `rules` say."),
+	WORDS_ROW(error, "The answer when nothing could be found out. Without it: as `rules` say."),
 	OPT_END,
 };
 
@@ -216,34 +193,13 @@ static enum front_step policy_feed(void *session, struct str in, size_t *eaten, 
 	return judge(s, r, transaction, q, out);
 }
 
-/* The word for this verdict, null: none is set. */
-static const char *choose_word(const struct words *words, const struct verdict *v)
-{
-	const char *pass = v->action == ACTION_PASS ? words->pass : NULL;
-	switch (v->reason) {
-	case REASON_NO_MAILBOX:
-	case REASON_NOT_OURS: return words->unknown ? words->unknown : pass;
-	case REASON_ERROR: return words->error ? words->error : pass;
-	case REASON_FULL:
-	case REASON_FULL_LONG: return v->action == ACTION_PASS ? pass : words->full;
-	case REASON_TOO_LARGE:
-		return v->action == ACTION_PASS ? pass : words->too_large ? words->too_large : words->full;
-	case REASON_ROOM:
-	case REASON_NO_LIMIT:
-	case REASON_BAD_ADDRESS:
-	case REASON_NOT_ASKED:
-	case REASON_COUNT: break;
-	}
-	return pass;
-}
-
 static enum front_step policy_answer(void *session, const struct query *q, const struct answer *a, struct buf *out)
 {
 	struct policy_session *s = session;
 	const struct verdict *v = &a->verdict;
 	char text[ACTION_MAX];
 	struct buf action = BUF(text);
-	const char *word = choose_word(s->words, v);
+	const char *word = words_choose(s->words, v);
 	if (word)
 		return send_action(s, out, str_of(word));
 	if (v->action == ACTION_PASS)

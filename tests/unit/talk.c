@@ -8,7 +8,7 @@
  *   > recipient=joe@example.com        the client sends this and LF; \xNN is an octet; a backslash at the end: no LF
  *   >* 20000 a                         the client sends so many of it, no LF
  *   ? rcpt address=joe@example.com     the front asks this
- *   ! defer full 452 4.2.2 Mailbox full    it is answered: action, reason, then usage=N, then a reply
+ *   ! defer full 452 4.2.2 Mailbox full    it is answered: action, reason, then usage=N, limit=N, then a reply
  *   < action=452 4.2.2 Mailbox full    the front sends this and LF
  *   hangup                             the client goes
  *   ended 1                            the front's other doings: abandoned N, complaint: text, close
@@ -23,9 +23,9 @@
 
 #include <cmocka.h>
 
-extern const struct front policy_front, exim_quotad_front;
+extern const struct front policy_front, exim_quotad_front, socketmap_front, check_quota_front;
 
-static const struct front *const fronts[] = { &policy_front, &exim_quotad_front };
+static const struct front *const fronts[] = { &policy_front, &exim_quotad_front, &socketmap_front, &check_quota_front };
 
 #define SCRIPT_MAX 65536
 #define INPUT_MAX 65536
@@ -101,6 +101,10 @@ static void read_answer(struct talk *t, struct str line)
 		struct str figure = str_cut(&rest, ' ');
 		assert_true(str_u64(str_from(figure, 6), &a->facts.usage));
 		a->facts.state = FACTS_FOUND;
+	}
+	if (str_starts(rest, STR("limit="))) {
+		struct str figure = str_cut(&rest, ' ');
+		assert_true(str_u64(str_from(figure, 6), &a->limit));
 	}
 	if (rest.len && !reply_parse(reply, rest, &err))
 		fail_msg("%s: %s", t->path, err.text);
