@@ -21,6 +21,16 @@ static void *zeroed(size_t octets)
 	return p;
 }
 
+static bool add_to_list(const struct opt *row, struct opt_list *list, const char *value, struct err *err)
+{
+	if (row->check && !row->check(str_of(value), err))
+		return false;
+	list->at = realloc(list->at, (list->n + 1) * sizeof(*list->at));
+	require(list->at != NULL, "memory");
+	list->at[list->n++] = value;
+	return true;
+}
+
 static bool set_option(const struct opt *row, char *conf, const char *value, struct err *err)
 {
 	void *member = conf + row->offset;
@@ -43,10 +53,10 @@ static bool set_option(const struct opt *row, char *conf, const char *value, str
 		memcpy(member, &on, sizeof(on));
 		return true;
 	}
+	case OPT_LIST: return add_to_list(row, member, value, err);
 	case OPT_NUMBER:
 	case OPT_OCTETS:
 	case OPT_DURATION:
-	case OPT_LIST:
 	case OPT_MODE:
 	case OPT_SECTION: break;
 	}
@@ -112,6 +122,9 @@ static void disconnect(struct drive *d)
 void drive_done(struct drive *d)
 {
 	disconnect(d);
+	for (const struct opt *row = d->front->opts; row->name; row++)
+		if (row->type == OPT_LIST)
+			free(((struct opt_list *)(void *)((char *)d->conf + row->offset))->at);
 	free(d->conf);
 	free(d->shared);
 }
@@ -125,6 +138,20 @@ void drive_put_escaped(struct buf *out, struct str s, bool is_word)
 			buf_printf(out, "\\x%02X", c);
 		else
 			buf_putc(out, (char)c);
+	}
+}
+
+void drive_put_unescaped(struct buf *out, struct str text)
+{
+	for (size_t i = 0; i < text.len; i++) {
+		char hex[3] = { 0 };
+		if (text.at[i] == '\\' && i + 3 < text.len && text.at[i + 1] == 'x') {
+			memcpy(hex, text.at + i + 2, 2);
+			buf_putc(out, (char)strtoul(hex, NULL, 16));
+			i += 3;
+		} else {
+			buf_putc(out, text.at[i]);
+		}
 	}
 }
 

@@ -40,8 +40,8 @@ struct drive {
 void drive_init(struct drive *, const struct front *, struct buf transcript);
 void drive_done(struct drive *);
 
-/* Sets an option by its name, "style" or "words.pass". Knows what fronts have: strings, choices, booleans and sections
-   of them. The value must outlive the drive. */
+/* Sets an option by its name, "style" or "words.pass". Knows what fronts have: strings, choices, booleans, sections of
+   them, and lists, which a value is added to. The value must outlive the drive. */
 bool drive_option(struct drive *, struct str name, const char *value, struct err *);
 
 void drive_connect(struct drive *, struct str host);
@@ -52,5 +52,8 @@ void drive_hangup(struct drive *);
 
 /* Writes s with \xNN for what is not printable, and for blanks when they would end a word. */
 void drive_put_escaped(struct buf *out, struct str s, bool is_word);
+
+/* Writes text with every \xNN turned into its octet. */
+void drive_put_unescaped(struct buf *out, struct str text);
 
 #endif

@@ -7,6 +7,8 @@
  *   connect 192.0.2.25                 the client comes; what was connected is hung up
  *   > recipient=joe@example.com        the client sends this and LF; \xNN is an octet; a backslash at the end: no LF
  *   >* 20000 a                         the client sends so many of it, no LF
+ *   > M "<joe@example.com>"            where the protocol has packets: it sends this one; see packets.h
+ *   >> \x00\x00                        the same octets in any protocol, no LF
  *   ? rcpt address=joe@example.com     the front asks this
  *   ! defer full 452 4.2.2 Mailbox full    it is answered: action, reason, then usage=N, limit=N, then a reply
  *   < action=452 4.2.2 Mailbox full    the front sends this and LF
@@ -14,6 +16,7 @@
  *   ended 1                            the front's other doings: abandoned N, complaint: text, close
  */
 #include "../drive.h"
+#include "../packets.h"
 
 #include <dirent.h>
 #include <setjmp.h>
@@ -23,14 +26,15 @@
 
 #include <cmocka.h>
 
-extern const struct front policy_front, exim_quotad_front, socketmap_front, check_quota_front;
+extern const struct front policy_front, milter_front, exim_quotad_front, socketmap_front, check_quota_front;
 
-static const struct front *const fronts[] = { &policy_front, &exim_quotad_front, &socketmap_front, &check_quota_front };
+static const struct front *const fronts[] = { &policy_front, &milter_front, &exim_quotad_front, &socketmap_front,
+	&check_quota_front };
 
 #define SCRIPT_MAX 65536
 #define INPUT_MAX 65536
 #define VERDICTS_MAX 64
-#define CONNECTIONS_MAX 16
+#define CONNECTIONS_MAX 32
 
 struct connection {
 	struct str host, sent;
@@ -39,6 +43,7 @@ struct connection {
 
 struct talk {
 	const char *path;
+	bool packets;
 	char script[SCRIPT_MAX], input[INPUT_MAX], expected[SCRIPT_MAX], seen[SCRIPT_MAX];
 	struct buf in, want;
 	struct connection connections[CONNECTIONS_MAX];
@@ -49,20 +54,6 @@ struct talk {
 	struct drive drive;
 };
 
-static void put_unescaped(struct buf *out, struct str text)
-{
-	for (size_t i = 0; i < text.len; i++) {
-		char hex[3] = { 0 };
-		if (text.at[i] == '\\' && i + 3 < text.len && text.at[i + 1] == 'x') {
-			memcpy(hex, text.at + i + 2, 2);
-			buf_putc(out, (char)strtoul(hex, NULL, 16));
-			i += 3;
-		} else {
-			buf_putc(out, text.at[i]);
-		}
-	}
-}
-
 static void read_sent(struct talk *t, struct str line)
 {
 	size_t before = t->in.len;
@@ -72,11 +63,16 @@ static void read_sent(struct talk *t, struct str line)
 		uint64_t n = 0;
 		assert_true(str_u64(count, &n));
 		while (n-- > 0)
-			put_unescaped(&t->in, text);
+			drive_put_unescaped(&t->in, text);
+	} else if (str_starts(line, STR(">> "))) {
+		drive_put_unescaped(&t->in, str_from(line, 3));
+	} else if (t->packets) {
+		if (!packets_read(&t->in, str_from(line, 2)))
+			fail_msg("%s: no packet: %.*s", t->path, (int)line.len, line.at);
 	} else {
 		struct str text = str_from(line, 2);
 		bool ends = text.len == 0 || text.at[text.len - 1] != '\\';
-		put_unescaped(&t->in, (struct str){ text.at, ends ? text.len : text.len - 1 });
+		drive_put_unescaped(&t->in, (struct str){ text.at, ends ? text.len : text.len - 1 });
 		if (ends)
 			buf_putc(&t->in, '\n');
 	}
@@ -219,6 +215,9 @@ static void replay_every_way(const struct front *front, const char *path)
 	drive_init(&t->drive, front, BUF(t->seen));
 	t->drive.verdict = next_answer;
 	t->drive.context = t;
+	t->packets = front == &milter_front;
+	if (t->packets)
+		t->drive.put_sent = packets_put;
 	read_script(t);
 	size_t step = t->longest > 4096 ? 61 : 1; /* an endless line need not be cut everywhere */
 	for (int moves = 0; moves < 2; moves++) {
