@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #define BACKLOG 511
+#define DATAGRAM_BUFFER (1 << 20) /* octets for a burst; the kernel counts some 800 for a small datagram */
 
 static bool parse_unix(struct endpoint *e, struct str path, struct err *err)
 {
@@ -49,16 +50,16 @@ static bool parse_host(struct endpoint *e, struct str host, uint16_t port, struc
 	return err_set(err, "the host must be an IP address, \"localhost\" or \"*\"");
 }
 
-static bool parse_inet(struct endpoint *e, struct str rest, struct err *err)
+static bool parse_inet(struct endpoint *e, enum endpoint_family family, struct str rest, struct err *err)
 {
 	size_t colon = str_rfind(rest, ':');
 	struct str host = { rest.at, colon };
 	uint64_t port;
 	if (colon == rest.len || !str_u64(str_from(rest, colon + 1), &port) || port < 1 || port > 65535)
-		return err_set(err, "expected inet:host:port with a port from 1 to 65535");
+		return err_set(err, "expected host:port with a port from 1 to 65535");
 	if (host.len >= 2 && host.at[0] == '[' && host.at[host.len - 1] == ']')
 		host = (struct str){ host.at + 1, host.len - 2 };
-	e->family = ENDPOINT_INET;
+	e->family = family;
 	return parse_host(e, host, (uint16_t)port, err);
 }
 
@@ -68,8 +69,10 @@ bool endpoint_parse(struct endpoint *e, struct str text, struct err *err)
 	if (str_starts(text, STR("unix:")))
 		return parse_unix(e, str_from(text, 5), err);
 	if (str_starts(text, STR("inet:")))
-		return parse_inet(e, str_from(text, 5), err);
-	return err_set(err, "expected unix:/path or inet:host:port");
+		return parse_inet(e, ENDPOINT_INET, str_from(text, 5), err);
+	if (str_starts(text, STR("udp:")))
+		return parse_inet(e, ENDPOINT_UDP, str_from(text, 4), err);
+	return err_set(err, "expected unix:/path, inet:host:port or udp:host:port");
 }
 
 bool endpoint_check(struct str text, struct err *err)
@@ -80,7 +83,7 @@ bool endpoint_check(struct str text, struct err *err)
 
 bool endpoint_eq(const struct endpoint *a, const struct endpoint *b)
 {
-	return a->len == b->len && memcmp(&a->address, &b->address, a->len) == 0;
+	return a->family == b->family && a->len == b->len && memcmp(&a->address, &b->address, a->len) == 0;
 }
 
 const char *endpoint_path(const struct endpoint *e)
@@ -145,10 +148,14 @@ static bool bind_unix(int fd, const struct endpoint *e, const struct endpoint_ac
 	return true;
 }
 
+/* SO_REUSEADDR would let two servers bind one address for datagrams, and the second take them from the first. */
 static bool bind_inet(int fd, const struct endpoint *e, struct err *err)
 {
-	int on = 1;
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	int on = 1, buffer = DATAGRAM_BUFFER;
+	if (e->family == ENDPOINT_INET)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	else if (setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &buffer, sizeof(buffer)) < 0)
+		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof(buffer));
 	if (e->address.ss_family == AF_INET6)
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	if (bind(fd, (const struct sockaddr *)&e->address, e->len) == 0)
@@ -164,13 +171,14 @@ static bool bind_inet(int fd, const struct endpoint *e, struct err *err)
 
 int endpoint_listen(const struct endpoint *e, const struct endpoint_access *access, struct err *err)
 {
-	int fd = socket(e->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int type = e->family == ENDPOINT_UDP ? SOCK_DGRAM : SOCK_STREAM;
+	int fd = socket(e->address.ss_family, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0) {
 		err_set(err, "no socket: %s", strerror(errno));
 		return -1;
 	}
 	bool bound = e->family == ENDPOINT_UNIX ? bind_unix(fd, e, access, err) : bind_inet(fd, e, err);
-	if (bound && listen(fd, BACKLOG) < 0)
+	if (bound && type == SOCK_STREAM && listen(fd, BACKLOG) < 0)
 		bound = err_set(err, "cannot listen: %s", strerror(errno));
 	if (bound)
 		return fd;

@@ -1,6 +1,6 @@
 /*
- * Where we listen, as written in the configuration: "unix:/path", "inet:host:port", "inet:[v6]:port". The host is a number,
- * "localhost" or "*": names are not resolved.
+ * Where we listen, as written in the configuration: "unix:/path", "inet:host:port", "inet:[v6]:port", and the same with
+ * "udp:" for datagrams. The host is a number, "localhost" or "*": names are not resolved.
  */
 #ifndef IO_ENDPOINT_H
 #define IO_ENDPOINT_H
@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-enum endpoint_family { ENDPOINT_UNIX, ENDPOINT_INET };
+enum endpoint_family { ENDPOINT_UNIX, ENDPOINT_INET, ENDPOINT_UDP };
 
 struct endpoint {
 	enum endpoint_family family;
@@ -37,7 +37,7 @@ const char *endpoint_path(const struct endpoint *);
 
 bool endpoint_eq(const struct endpoint *, const struct endpoint *);
 
-/* A listening socket, non-blocking, close-on-exec; -1 with the reason. The socket file of a server that is gone is
+/* A socket that listens, or is bound for datagrams, non-blocking, close-on-exec; -1 with the reason. The socket file of a server that is gone is
    replaced; that of a living one, and any other kind of file, is refused. The mode is set before anybody can connect. */
 int endpoint_listen(const struct endpoint *, const struct endpoint_access *, struct err *);
 
