@@ -32,7 +32,7 @@ struct query {
 	struct str sender; /* envelope sender, empty: the null sender or not told */
 	struct str client; /* address of the SMTP client, empty: not told */
 	uint64_t size; /* octets; 0: not declared; at most INT64_MAX */
-	uint64_t limit; /* octets that the mailbox may hold, as the MTA says; 0: it does not say, the configuration does */
+	uint64_t limit; /* octets that the mailbox may hold, as the MTA says; 0: the configuration says it */
 	struct hash transaction; /* the SMTP transaction; none: this question is one of its own, ended by its answer */
 };
 

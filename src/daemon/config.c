@@ -259,7 +259,31 @@ static void check_addresses(struct config *c, const struct conf_section *s, cons
 		conf_complain(c->conf, s, "address", "this is the address of the control socket");
 }
 
-static void read_listeners(struct config *c)
+/* Whether the protocol can be spoken over such a socket. */
+static void check_transport(struct config *c, const struct conf_section *s, const struct config_listener *l)
+{
+	bool datagrams = l->endpoint.family == ENDPOINT_UDP;
+	if (datagrams && !l->front->datagrams)
+		conf_complain(c->conf, s, "address", "protocol %s is not spoken over UDP", l->front->name);
+	if (!datagrams && l->front->only_datagrams)
+		conf_complain(
+			c->conf, s, "address", "protocol %s is spoken over UDP only: udp:host:port", l->front->name);
+	if (l->endpoint.family == ENDPOINT_UNIX && conf_given(s, "allow"))
+		conf_complain(c->conf, s, "allow", "a unix socket has mode, owner and group to say who may use it");
+}
+
+/* False: out of memory. */
+static bool read_allow(struct config_listener *l)
+{
+	const struct opt_list *list = &l->options->allow;
+	l->allow = calloc(list->n + 1, sizeof(*l->allow));
+	for (size_t i = 0; l->allow && i < list->n; i++)
+		if (network_parse(&l->allow[l->n_allow], str_of(list->at[i]), NULL))
+			l->n_allow++;
+	return l->allow != NULL;
+}
+
+static bool read_listeners(struct config *c)
 {
 	size_t path = 0;
 	while (path < c->route.n_stores && !c->route.stores[path].path)
@@ -273,15 +297,19 @@ static void read_listeners(struct config *c)
 		*l = (struct config_listener){
 			.name = s->title, .front = f->front, .own = s->own, .options = s->common
 		};
+		if (!read_allow(l))
+			return false;
 		if (f->store)
 			l->path_store = c->route.stores[path++].salt;
 		if (!l->options->address || !endpoint_parse(&l->endpoint, str_of(l->options->address), &err))
 			continue; /* told when the option was read */
 		settle_access(c, s, l);
 		check_addresses(c, s, l);
+		check_transport(c, s, l);
 		if (f->front->check && !f->front->check(s->own, &err))
 			conf_complain(c->conf, s, NULL, "%s", err.text);
 	}
+	return true;
 }
 
 /* ---- the single sections ---- */
@@ -441,11 +469,10 @@ struct config *config_read(const char *file, enum config_use use)
 	settle_user(c, use);
 	read_control(c);
 	read_stores(c, use);
-	if (!read_default_routes(c) || !read_domains(c) || !read_bypass(c)) {
+	if (!read_default_routes(c) || !read_domains(c) || !read_bypass(c) || !read_listeners(c)) {
 		config_put(c);
 		return NULL;
 	}
-	read_listeners(c);
 	read_rules(c);
 	read_cache(c);
 	read_plan(c);
@@ -470,6 +497,8 @@ void config_put(struct config *c)
 		return;
 	for (size_t i = 0; i < c->route.n_domains; i++)
 		free(c->domain_stores[i]);
+	for (size_t i = 0; i < c->n_listeners; i++)
+		free(c->listeners[i].allow);
 	free(c->domain_stores);
 	free(c->any);
 	free(c->bare);

@@ -39,6 +39,8 @@ struct config_listener {
 	const struct options_listen *options;
 	struct endpoint endpoint;
 	struct endpoint_access access;
+	struct network *allow; /* who is served, but for unix sockets */
+	size_t n_allow;
 	uint64_t path_store; /* salt of the store that answers paths, 0: none */
 };
 

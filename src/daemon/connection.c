@@ -1,7 +1,5 @@
 #include "daemon/connection.h"
 
-#include "daemon/decision.h"
-
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +18,7 @@ struct connection {
 	size_t eaten; /* of `held`: the request that is being asked */
 	struct ask ask;
 	bool working, connected;
+	bool ended; /* the client sends no more */
 	char host[INET6_ADDRSTRLEN];
 	max_align_t session[];
 };
@@ -46,20 +45,9 @@ static void move_to(struct connection *c, struct list *list)
 	list_insert(list, &c->link);
 }
 
-/* At most one line a second and listener, with the number of those that were not written. */
 static void complain(struct connection *c, const char *what)
 {
-	struct listener *l = c->listener;
-	msec now = now_of(c);
-	l->stats.malformed++;
-	if (l->complained && now - l->complained < 1000) {
-		l->complaints++;
-		return;
-	}
-	log_line(LOG_LEVEL_WARNING, "event=bad-request listener=%s client=%s reason=\"%s\" unlogged=%llu", l->name,
-		c->host[0] ? c->host : "local", what, (unsigned long long)l->complaints);
-	l->complained = now;
-	l->complaints = 0;
+	listener_complain(c->listener, c->host, what);
 }
 
 /* ---- input that waits ---- */
@@ -111,18 +99,9 @@ static bool flush(struct connection *c, struct buf *out)
 	return sent;
 }
 
-/* The gate has answered: the front writes it. FRONT_SEND or FRONT_CLOSE. */
 static enum front_step write_answer(struct connection *c, struct buf *out)
 {
-	const struct front *front = front_of(c);
-	if (c->ask.query.purpose != PURPOSE_PEEK)
-		decision_log(&c->ask, c->listener->name, now_of(c));
-	engine_see(c->listener->engine, &c->ask);
-	enum front_step step = front->answer(c->session, &c->ask.query, &c->ask.answer, out);
-	if (step != FRONT_ENDED && step != FRONT_ABANDONED)
-		return step;
-	gate_end(c->listener->engine->gate, c->ask.query.transaction, step == FRONT_ABANDONED, now_of(c));
-	return FRONT_SEND;
+	return listener_answer(c->listener, &c->ask, c->session, out);
 }
 
 static void work(struct connection *c, struct str in);
@@ -181,15 +160,18 @@ static enum progress advance(struct connection *c, struct str *in, struct buf *o
 	struct engine *e = c->listener->engine;
 	struct query q = { 0 };
 	size_t eaten = 0;
-	enum front_step step = front->feed(c->session, *in, &eaten, &q, out);
+	enum front_step step = (c->ended ? front->feed_last : front->feed)(c->session, *in, &eaten, &q, out);
 	const char *complaint = front->complaint ? front->complaint(c->session) : NULL;
 	if (complaint && step != FRONT_ENDED && step != FRONT_ABANDONED)
 		complain(c, complaint);
 	switch (step) {
 	case FRONT_MORE:
-		if (in->len < front->request_max)
+		if (c->ended)
+			complain(c, "the request ends too early");
+		else if (in->len < front->request_max)
 			return WAIT_FOR_INPUT;
-		complain(c, "the request is too long");
+		else
+			complain(c, "the request is too long");
 		return LEAVE;
 	case FRONT_ENDED:
 	case FRONT_ABANDONED:
@@ -226,7 +208,7 @@ static void work(struct connection *c, struct str in)
 	c->working = false;
 	if (!flush(c, &out) || progress == WAIT_FOR_ANSWER)
 		return;
-	if (progress == LEAVE || (c->listener->closing && in.len == 0)) {
+	if (progress == LEAVE || ((c->listener->closing || c->ended) && in.len == 0)) {
 		stream_finish(&c->stream);
 		return;
 	}
@@ -264,6 +246,12 @@ static void on_data(struct stream *s, struct str in)
 static void on_eof(struct stream *s)
 {
 	struct connection *c = connection_of(s);
+	c->ended = front_of(c)->feed_last && c->held_len;
+	if (c->ended) {
+		stream_pause(s);
+		work(c, (struct str){ c->held, c->held_len });
+		return;
+	}
 	if (c->held_len)
 		complain(c, "the request ends too early");
 	stream_finish(s);
@@ -322,6 +310,10 @@ void connection_start(struct stream *s, bool ok)
 		return;
 	}
 	stream_peer(s, c->host, sizeof(c->host));
+	if (!listener_admits(l, c->host)) {
+		stream_close(s);
+		return;
+	}
 	struct front_peer peer = { .host = str_of(c->host),
 		.key = &l->engine->key,
 		.listener = l->number,

@@ -1,6 +1,8 @@
 #include "daemon/listener.h"
 
 #include "daemon/connection.h"
+#include "daemon/datagrams.h"
+#include "daemon/decision.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -30,6 +32,7 @@ struct listener *listener_new(
 	list_init(&l->idle);
 	list_init(&l->busy);
 	list_init(&l->asking);
+	list_init(&l->spare);
 	l->fd = endpoint_listen(&spec->endpoint, &spec->access, &why);
 	if (l->fd < 0) {
 		err_set(err, "listen %s: %s", spec->name, why.text);
@@ -46,10 +49,97 @@ void listener_free(struct listener *l)
 		close(l->fd);
 		endpoint_remove(&l->endpoint, &l->bound);
 	}
+	datagrams_free_spare(l);
 	list_remove(&l->all);
 	config_put(l->config);
 	free(l->shared);
 	free(l);
+}
+
+static bool has_datagrams(const struct listener *l)
+{
+	return l->endpoint.family == ENDPOINT_UDP;
+}
+
+/* ---- for clients of both kinds ---- */
+
+bool listener_enter(struct listener *l)
+{
+	msec now = engine_now(l->engine);
+	if (l->stats.clients < l->spec->options->max_clients) {
+		l->stats.accepted++;
+		l->stats.clients++;
+		return true;
+	}
+	l->stats.crowded++;
+	if (!l->crowded || now - l->crowded >= SECONDS(60)) {
+		log_line(LOG_LEVEL_WARNING, "event=too-many-clients listener=%s max_clients=%llu refused=%llu", l->name,
+			(unsigned long long)l->spec->options->max_clients, (unsigned long long)l->stats.crowded);
+		l->crowded = now;
+	}
+	return false;
+}
+
+static void free_when_alone(struct listener *l)
+{
+	if (l->closed && l->stats.clients == 0)
+		listener_free(l);
+}
+
+void listener_left(struct listener *l)
+{
+	l->stats.clients--;
+	free_when_alone(l);
+}
+
+void listener_closed(struct listener *l)
+{
+	l->closed = true;
+	free_when_alone(l);
+}
+
+bool listener_admits(struct listener *l, const char *host)
+{
+	const struct config_listener *spec = l->spec;
+	struct network address = { .bits = 0 };
+	uint64_t unlogged;
+	if (l->endpoint.family == ENDPOINT_UNIX)
+		return true;
+	bool known = network_address(&address, str_of(host));
+	for (size_t i = 0; known && i < spec->n_allow; i++)
+		if (network_has(&spec->allow[i], &address))
+			return true;
+	l->stats.refused++;
+	if (throttle_passes(&l->strangers, &address, engine_now(l->engine), &unlogged))
+		log_line(LOG_LEVEL_WARNING,
+			"event=refused-client listener=%s client=%s reason=\"not in allow\" unlogged=%llu", l->name,
+			host, (unsigned long long)unlogged);
+	return false;
+}
+
+void listener_complain(struct listener *l, const char *host, const char *what)
+{
+	struct network address = { .bits = 0 };
+	uint64_t unlogged;
+	l->stats.malformed++;
+	if (!network_address(&address, str_of(host)))
+		address = (struct network){ .bits = 0 };
+	if (throttle_passes(&l->complaints, &address, engine_now(l->engine), &unlogged))
+		log_line(LOG_LEVEL_WARNING, "event=bad-request listener=%s client=%s reason=\"%s\" unlogged=%llu",
+			l->name, host[0] ? host : "local", what, (unsigned long long)unlogged);
+}
+
+enum front_step listener_answer(struct listener *l, struct ask *ask, void *session, struct buf *out)
+{
+	msec now = engine_now(l->engine);
+	if (ask->query.purpose != PURPOSE_PEEK)
+		decision_log(ask, l->name, now);
+	engine_see(l->engine, ask);
+	enum front_step step = l->spec->front->answer(session, &ask->query, &ask->answer, out);
+	if (step != FRONT_ENDED && step != FRONT_ABANDONED)
+		return step;
+	gate_end(l->engine->gate, ask->query.transaction, step == FRONT_ABANDONED, now);
+	return FRONT_SEND;
 }
 
 /* ---- the server's calls ---- */
@@ -62,20 +152,11 @@ static struct listener *listener_of(struct server *s)
 static struct stream *on_accept(struct server *s)
 {
 	struct listener *l = listener_of(s);
-	msec now = engine_now(l->engine);
-	if (l->stats.clients >= l->spec->options->max_clients) {
-		l->stats.refused++;
-		if (!l->crowded || now - l->crowded >= SECONDS(60)) {
-			log_line(LOG_LEVEL_WARNING, "event=too-many-clients listener=%s max_clients=%llu refused=%llu",
-				l->name, (unsigned long long)l->spec->options->max_clients,
-				(unsigned long long)l->stats.refused);
-			l->crowded = now;
-		}
+	if (!listener_enter(l))
 		return NULL;
-	}
 	struct stream *stream = connection_new(l);
-	l->stats.accepted += stream != NULL;
-	l->stats.clients += stream != NULL;
+	if (!stream)
+		l->stats.clients--;
 	return stream;
 }
 
@@ -85,23 +166,9 @@ static void on_connected(struct server *s, struct stream *stream, bool ok)
 	connection_start(stream, ok);
 }
 
-static void free_when_alone(struct listener *l)
-{
-	if (l->closed && l->stats.clients == 0)
-		listener_free(l);
-}
-
 static void on_closed(struct server *s)
 {
-	struct listener *l = listener_of(s);
-	l->closed = true;
-	free_when_alone(l);
-}
-
-void listener_left(struct listener *l)
-{
-	l->stats.clients--;
-	free_when_alone(l);
+	listener_closed(listener_of(s));
 }
 
 static const struct server_calls calls = { on_accept, on_connected, on_closed };
@@ -112,7 +179,9 @@ bool listener_open(struct listener *l, struct err *err)
 {
 	int fd = l->fd;
 	l->fd = -1;
-	return server_open(&l->server, &l->engine->loop, fd, l->endpoint.family == ENDPOINT_UNIX, &calls, err);
+	if (has_datagrams(l))
+		return datagrams_open(l, fd, err);
+	return server_open(&l->socket.server, &l->engine->loop, fd, l->endpoint.family == ENDPOINT_UNIX, &calls, err);
 }
 
 void listener_configure(struct listener *l, struct config *c, const struct config_listener *spec)
@@ -128,11 +197,15 @@ void listener_close(struct listener *l)
 {
 	l->closing = true;
 	endpoint_remove(&l->endpoint, &l->bound);
+	if (has_datagrams(l)) {
+		datagrams_close(l);
+		return;
+	}
 	list_each_safe (n, &l->idle)
 		connection_leave(n);
 	list_each_safe (n, &l->busy)
 		connection_leave(n);
-	server_close(&l->server);
+	server_close(&l->socket.server);
 }
 
 static void expire(struct list *connections, msec before)
@@ -146,6 +219,10 @@ static void expire(struct list *connections, msec before)
 
 void listener_abort(struct listener *l)
 {
+	if (has_datagrams(l)) {
+		datagrams_abort(l);
+		return;
+	}
 	expire(&l->idle, MSEC_NEVER);
 	expire(&l->busy, MSEC_NEVER);
 	expire(&l->asking, MSEC_NEVER);

@@ -1,21 +1,30 @@
 /*
- * Listeners and their connections: sockets on one side, a front on the other, questions to the gate in between. Each
- * connection asks one question at a time; what comes meanwhile waits with the kernel.
+ * Listeners: sockets on one side, a front on the other, questions to the gate in between. A listener on a stream socket
+ * has connections (daemon/connection.h), each of which asks one question at a time; what comes meanwhile waits with the
+ * kernel. One on a UDP socket has questions only (daemon/datagrams.h). Who may ask, who is turned away and what is
+ * logged of it is the same for both.
  */
 #ifndef DAEMON_LISTENER_H
 #define DAEMON_LISTENER_H
 
 #include "base/list.h"
+#include "base/throttle.h"
 #include "daemon/engine.h"
+#include "io/datagram.h"
 #include "io/stream.h"
 
+/* A client is a connection, or a datagram that waits for its answer. */
 struct listener_stats {
-	uint64_t accepted, refused, requests, malformed, timed_out; /* since the start */
+	uint64_t accepted, crowded, refused, requests, malformed, timed_out, unsent; /* since the start. crowded: turned
+		away by max_clients; refused: by `allow`; unsent: answers by datagram that the kernel did not take */
 	size_t clients;
 };
 
 struct listener {
-	struct server server; /* first: the server's callbacks get a pointer to it */
+	union {
+		struct server server;
+		struct datagram_socket datagrams; /* with an endpoint for datagrams */
+	} socket; /* first: its callbacks get a pointer to it */
 	struct engine *engine;
 	struct config *config; /* held: `spec` belongs to it */
 	const struct config_listener *spec;
@@ -26,10 +35,14 @@ struct listener {
 	struct stat bound; /* the socket file */
 	void *shared; /* the front's */
 	struct list all; /* the daemon's listeners */
-	struct list idle, busy, asking; /* connections: without input, with a part of a request, with the gate */
+	struct list idle, busy,
+		asking; /* connections: without input, with a part of a request, with the gate. Datagrams:
+					   only the last */
+	struct list spare; /* what datagrams leave behind for the next ones */
+	unsigned n_spare;
 	struct listener_stats stats;
-	msec complained, crowded; /* when these were last logged */
-	uint64_t complaints; /* not logged since */
+	struct throttle complaints, strangers;
+	msec crowded; /* when this was last logged */
 	bool closing, closed;
 };
 
@@ -56,7 +69,24 @@ void listener_abort(struct listener *);
 /* Once a second: closes connections that have been idle, or in the middle of a request, for too long. */
 void listener_expire(struct listener *, msec now);
 
-/* A connection of it has gone. */
+/* ---- for its connections and datagrams ---- */
+
+/* True when one more client may be let in and was counted; else this was counted and logged. */
+bool listener_enter(struct listener *);
+
+/* A client of it has gone. */
 void listener_left(struct listener *);
+
+/* Its socket is closed. */
+void listener_closed(struct listener *);
+
+/* Whether this address may ask: always over a unix socket. A refusal is counted, and logged now and then. */
+bool listener_admits(struct listener *, const char *host);
+
+/* A client's request was no good: counted, and logged once per client and minute. `host` is "" for a local one. */
+void listener_complain(struct listener *, const char *host, const char *what);
+
+/* The gate has answered: it is logged, and the front writes it. FRONT_SEND or FRONT_CLOSE. */
+enum front_step listener_answer(struct listener *, struct ask *, void *session, struct buf *out);
 
 #endif

@@ -72,13 +72,22 @@ const struct opt options_top[] = {
 
 const struct opt options_listen[] = {
 	ROW(options_listen, address, OPT_STRING, .check = endpoint_check, .required = true,
-		.help = "unix:/path or inet:host:port. The host is an IP address, localhost or *. The socket file of a "
-			"server that is gone is replaced."),
+		.help = "unix:/path, inet:host:port, or udp:host:port for protocols that can be asked by datagrams. "
+			"The "
+			"host is an IP address, localhost or *. The socket file of a server that is gone is replaced. "
+			"On "
+			"a machine with several addresses answers to datagrams may leave from another one than *: name "
+			"it."),
+	ROW(options_listen, allow, OPT_LIST, .check = network_check, .def = "127.0.0.0/8 ::1",
+		.help = "Addresses and networks, such as 10.0.0.0/24, whose clients are served over TCP and UDP. "
+			"Others "
+			"get no answer. Who may use a unix socket is said by mode, owner and group."),
 	ROW(options_listen, mode, OPT_MODE, .def = "0660", .help = "Permissions of a unix socket."),
 	ROW(options_listen, owner, OPT_STRING, .help = "Owner of a unix socket. Without it: the daemon's user."),
 	ROW(options_listen, group, OPT_STRING, .help = "Group of a unix socket. Without it: the group of that user."),
 	ROW(options_listen, max_clients, OPT_NUMBER, .def = "4096", .min = 1, .max = 1000000,
-		.help = "Connections at once; one more is closed as soon as it is made."),
+		.help = "Connections at once; one more is closed as soon as it is made. Over UDP: questions that wait "
+			"for their answer; one more is dropped."),
 	ROW(options_listen, idle, OPT_DURATION, .def = "1h", .min = 1000, .max = 604800000,
 		.help = "A connection without a request for so long is closed. Postfix keeps idle connections for up "
 			"to "

@@ -11,6 +11,7 @@ struct options_top {
 
 struct options_listen {
 	const char *address, *owner, *group;
+	struct opt_list allow;
 	unsigned mode;
 	uint64_t max_clients;
 	msec idle, request_timeout;

@@ -4,12 +4,14 @@
 
 #include <string.h>
 
-extern const struct front policy_front, milter_front, exim_quotad_front;
+extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front;
 extern const struct blocking_type maildir_type, mbox_type, path_type;
 
 static const struct registry_front fronts[] = {
 	{ &policy_front, NULL },
 	{ &milter_front, NULL },
+	{ &socketmap_front, NULL },
+	{ &check_quota_front, NULL },
 	{ &exim_quotad_front, &path_type },
 };
 

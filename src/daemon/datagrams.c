@@ -1,0 +1,229 @@
+#include "daemon/datagrams.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SPARE_MAX 64
+
+/* One datagram, and the answer to it. */
+struct exchange {
+	struct listener *listener;
+	struct config *config; /* held: the session looks into it */
+	struct list link;
+	struct ask ask;
+	bool working;
+	struct sockaddr_storage from;
+	char host[INET6_ADDRSTRLEN];
+	char *request; /* the front's request_max octets, behind the session */
+	max_align_t session[];
+};
+
+static const struct front *front_of(const struct listener *l)
+{
+	return l->spec->front;
+}
+
+static void on_answer(struct ask *, msec now);
+
+/* ---- places ---- */
+
+static struct exchange *new_exchange(const struct front *front)
+{
+	size_t cells = (front->session_size + sizeof(max_align_t) - 1) / sizeof(max_align_t);
+	struct exchange *x = malloc(sizeof(*x) + cells * sizeof(max_align_t) + front->request_max);
+	if (x)
+		x->request = (char *)(x->session + cells);
+	return x;
+}
+
+/* Null when there is no place or no memory. */
+static struct exchange *take_exchange(struct listener *l)
+{
+	struct exchange *x;
+	if (!listener_enter(l))
+		return NULL;
+	if (l->n_spare) {
+		x = list_of(l->spare.next, struct exchange, link);
+		list_remove(&x->link);
+		l->n_spare--;
+	} else {
+		x = new_exchange(front_of(l));
+	}
+	if (!x) {
+		l->stats.clients--;
+		return NULL;
+	}
+	x->listener = l;
+	x->config = config_get(l->config);
+	x->ask = (struct ask){ .done = on_answer, .path_store = l->spec->path_store };
+	list_init(&x->link);
+	memset(x->session, 0, front_of(l)->session_size);
+	return x;
+}
+
+static void close_when_done(struct listener *l)
+{
+	if (l->closing && list_empty(&l->asking))
+		datagram_close(&l->socket.datagrams);
+}
+
+static void leave(struct exchange *x)
+{
+	struct listener *l = x->listener;
+	list_remove(&x->link);
+	config_put(x->config);
+	if (l->n_spare < SPARE_MAX) {
+		list_insert(&l->spare, &x->link);
+		l->n_spare++;
+	} else {
+		free(x);
+	}
+	close_when_done(l);
+	listener_left(l);
+}
+
+void datagrams_free_spare(struct listener *l)
+{
+	list_each_safe (n, &l->spare)
+		free(list_of(n, struct exchange, link));
+	list_init(&l->spare);
+	l->n_spare = 0;
+}
+
+/* ---- one exchange ---- */
+
+static void reply(struct exchange *x, const struct buf *out)
+{
+	struct listener *l = x->listener;
+	if (out->full)
+		listener_complain(l, x->host, "the answer is too long for a datagram");
+	else if (out->len && !datagram_send(&l->socket.datagrams, (struct sockaddr *)&x->from, buf_str(out)))
+		l->stats.unsent++;
+}
+
+/* The gate has answered, later. */
+static void on_answer(struct ask *ask, msec now)
+{
+	struct exchange *x = list_of(ask, struct exchange, ask);
+	char space[FRONT_DATAGRAM_MAX];
+	struct buf out = BUF(space);
+	(void)now;
+	if (x->working)
+		return;
+	listener_answer(x->listener, ask, x->session, &out);
+	reply(x, &out);
+	leave(x);
+}
+
+static enum front_step feed(struct exchange *x, struct str in, size_t *eaten, struct query *q, struct buf *out)
+{
+	const struct front *front = front_of(x->listener);
+	enum front_step step = front->feed(x->session, in, eaten, q, out);
+	if (step == FRONT_MORE && front->feed_last)
+		step = front->feed_last(x->session, in, eaten, q, out);
+	const char *complaint = front->complaint ? front->complaint(x->session) : NULL;
+	if (step == FRONT_MORE)
+		listener_complain(x->listener, x->host, "the request ends too early");
+	else if (complaint && step != FRONT_ENDED && step != FRONT_ABANDONED)
+		listener_complain(x->listener, x->host, complaint);
+	return step;
+}
+
+/* Asks the front until it has a question or an answer. False: the gate's answer will come later. */
+static bool converse(struct exchange *x, struct str in, struct buf *out)
+{
+	struct listener *l = x->listener;
+	struct gate *gate = l->engine->gate;
+	enum front_step step = FRONT_ENDED;
+	while (in.len && (step == FRONT_ENDED || step == FRONT_ABANDONED)) {
+		struct query q = { 0 };
+		size_t eaten = 0;
+		step = feed(x, in, &eaten, &q, out);
+		if (step == FRONT_ENDED || step == FRONT_ABANDONED)
+			gate_end(gate, q.transaction, step == FRONT_ABANDONED, engine_now(l->engine));
+		x->ask.query = q;
+		in = str_from(in, eaten);
+	}
+	l->stats.requests += step != FRONT_MORE;
+	if (step != FRONT_ASK)
+		return true;
+	gate_ask(gate, &x->ask, engine_now(l->engine));
+	if (x->ask.active)
+		return false;
+	listener_answer(l, &x->ask, x->session, out);
+	return true;
+}
+
+static void begin(struct exchange *x, struct str in)
+{
+	struct listener *l = x->listener;
+	char space[FRONT_DATAGRAM_MAX];
+	struct buf out = BUF(space);
+	const struct front_peer peer = { .host = str_of(x->host), .key = &l->engine->key, .listener = l->number };
+	memcpy(x->request, in.at, in.len);
+	front_of(l)->start(x->session, l->spec->own, l->shared, &peer);
+	x->working = true;
+	bool answered = converse(x, (struct str){ x->request, in.len }, &out);
+	x->working = false;
+	if (!answered) {
+		list_insert(&l->asking, &x->link);
+		return;
+	}
+	reply(x, &out);
+	leave(x);
+}
+
+/* ---- the socket's calls ---- */
+
+static struct listener *listener_of(struct datagram_socket *s)
+{
+	return (struct listener *)(void *)s;
+}
+
+static void on_data(struct datagram_socket *s, struct str in, const struct sockaddr *from)
+{
+	struct listener *l = listener_of(s);
+	char host[INET6_ADDRSTRLEN];
+	datagram_host(from, host, sizeof(host));
+	if (!listener_admits(l, host))
+		return;
+	if (in.len == 0 || in.len > front_of(l)->request_max) {
+		listener_complain(l, host, in.len ? "the datagram is longer than a request" : "the datagram is empty");
+		return;
+	}
+	struct exchange *x = take_exchange(l);
+	if (!x)
+		return;
+	memcpy(x->host, host, sizeof(host));
+	memcpy(&x->from, from, from->sa_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in));
+	begin(x, in);
+}
+
+static void on_closed(struct datagram_socket *s)
+{
+	listener_closed(listener_of(s));
+}
+
+static const struct datagram_calls calls = { on_data, on_closed };
+
+/* ---- for the listener ---- */
+
+bool datagrams_open(struct listener *l, int fd, struct err *err)
+{
+	return datagram_open(&l->socket.datagrams, &l->engine->loop, fd, &calls, err);
+}
+
+void datagrams_close(struct listener *l)
+{
+	datagram_deafen(&l->socket.datagrams);
+	close_when_done(l);
+}
+
+void datagrams_abort(struct listener *l)
+{
+	list_each_safe (n, &l->asking) {
+		struct exchange *x = list_of(n, struct exchange, link);
+		gate_forget(l->engine->gate, &x->ask);
+		leave(x);
+	}
+}
