@@ -101,6 +101,15 @@ def test_a_delivered_message_does_not_count_twice(asked_often, mail, more):
     assert mta.bounces() == []
 
 
+def test_a_delivered_message_does_not_count_twice_for_another_smtpd(asked_often):
+    """The first session goes on, so that another smtpd asks about the next message. Postfix has told the end of the
+    message, and the store has grown by it: nothing is open any more."""
+    mta = asked_often(ANEW, end_of_data=True)
+    with Sender(mta.port) as first:
+        deliver(mta, first, 110_000)
+        assert ask(mta.port, "ok@example.org", size=80_000).code == 250
+
+
 def test_an_aborted_message_gives_its_room_back(asked_often):
     mta = asked_often(end_of_data=True)
     with Sender(mta.port) as sender:
