@@ -16,7 +16,8 @@ static const char usage[] =
 	"                                                  decide here and now, and explain every step\n"
 	"  quotagate config [-c FILE]                      read, check, print the effective configuration\n"
 	"  quotagate config --options[=man]                every option with type, default and range\n"
-	"  quotagate setup  [-c FILE] postfix|exim         print the lines to put into the MTA's configuration\n"
+	"  quotagate setup  [-c FILE] postfix|exim|sendmail\n"
+	"                                                  print the lines to put into the MTA's configuration\n"
 	"  quotagate --help | --version\n"
 	"\n"
 	"FILE is " DEFAULT_FILE " by default. See quotagate(8) and quotagate.conf(5).\n";

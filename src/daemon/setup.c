@@ -6,38 +6,34 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Postfix' smtpd is chrooted to its queue directory on Debian, and then sees a socket below it under a shorter name. */
-static void print_postfix_service(const struct config_listener *l)
+/* Of an inet address as it was written: the host that an MTA on this machine names, and the port. */
+static struct str host_of(const struct config_listener *l, struct str *port)
 {
-	static const char spool[] = "/var/spool/postfix/";
-	const char *address = l->options->address, *path;
-	if (l->endpoint.family == ENDPOINT_UNIX) {
-		path = endpoint_path(&l->endpoint);
-		printf("check_policy_service { unix:%s, ",
-			strncmp(path, spool, sizeof(spool) - 1) == 0 ? path + sizeof(spool) - 1 : path);
-	} else {
-		printf("check_policy_service { %s, ", address);
-	}
-	printf("timeout=5s, default_action=DUNNO }\n");
+	struct str whole = str_of(l->options->address), host = str_from(whole, str_find(whole, ':') + 1);
+	size_t colon = str_rfind(host, ':');
+	*port = str_from(host, colon + 1);
+	host.len = colon;
+	return str_eq(host, STR("*")) ? STR("127.0.0.1") : host;
 }
 
-static void setup_postfix(const struct config_listener *l)
+/* Postfix' smtpd is chrooted to its queue directory on Debian, and then sees a socket below it under a shorter name. */
+static void print_postfix_address(const struct config_listener *l)
 {
-	printf("# listen %s: for /etc/postfix/main.cf. It must stand behind reject_unauth_destination, and before what "
-	       "permits.\n"
-	       "smtpd_recipient_restrictions =\n"
-	       "    permit_mynetworks,\n"
-	       "    reject_unauth_destination,\n"
-	       "    ",
-		l->name);
-	print_postfix_service(l);
-	printf("# The same once the message is here, with its true size; and what was let in for a message that does "
-	       "not\n"
-	       "# come after all is given back:\n"
-	       "smtpd_end_of_data_restrictions =\n"
-	       "    ");
-	print_postfix_service(l);
-	printf("\n");
+	static const char spool[] = "/var/spool/postfix/";
+	if (l->endpoint.family == ENDPOINT_UNIX) {
+		const char *path = endpoint_path(&l->endpoint);
+		printf("unix:%s", strncmp(path, spool, sizeof(spool) - 1) == 0 ? path + sizeof(spool) - 1 : path);
+		return;
+	}
+	struct str port, host = host_of(l, &port);
+	printf("inet:%.*s:%.*s", (int)host.len, host.at, (int)port.len, port.at);
+}
+
+static void print_postfix_service(const struct config_listener *l)
+{
+	printf("check_policy_service { ");
+	print_postfix_address(l);
+	printf(", timeout=5s, default_action=DUNNO }\n");
 }
 
 static const char *exim_socket(const struct config_listener *l)
@@ -74,7 +70,7 @@ static void print_exim_reply(const char *verb, char code)
 		verb, code);
 }
 
-static void setup_exim_policy(const struct config *c, const struct config_listener *l)
+static bool setup_exim_policy(const struct config *c, const struct config_listener *l)
 {
 	char space[2][1024];
 	struct buf full_space = BUF(space[0]), large_space = BUF(space[1]);
@@ -95,15 +91,18 @@ static void setup_exim_policy(const struct config *c, const struct config_listen
 		print_exim_reply("deny", '5');
 	}
 	printf("\n");
+	return true;
 }
 
-static void setup_exim_quotad(const struct config_listener *l)
+static bool setup_exim_quotad(const struct config *c, const struct config_listener *l)
 {
+	(void)c;
 	printf("# listen %s: the octets used by an mbox file or a Maildir, as a number; 0 when that cannot be told.\n"
 	       "# For instance, in the ACL that acl_smtp_rcpt names, for mailboxes of 200 MB in /var/mail:\n"
 	       "  defer  condition = ${if >{${readsocket{%s}{/var/mail/$local_part\\n}{5s}{}{0}}}{209715200}}\n"
 	       "         message   = 452 4.2.2 Quota exceeded for $local_part@$domain, try again later\n\n",
 		l->name, exim_socket(l));
+	return true;
 }
 
 /* A listener whose words are not actions of access(5) is for Exim alone. */
@@ -116,30 +115,110 @@ static bool is_for_postfix(const struct config *c, const struct config_listener 
 				     str_starts(action, STR("DEFER")));
 }
 
+static bool setup_postfix_policy(const struct config *c, const struct config_listener *l)
+{
+	if (!is_for_postfix(c, l))
+		return false;
+	printf("# listen %s: for /etc/postfix/main.cf. It must stand behind reject_unauth_destination, and before what "
+	       "permits.\n"
+	       "smtpd_recipient_restrictions =\n"
+	       "    permit_mynetworks,\n"
+	       "    reject_unauth_destination,\n"
+	       "    ",
+		l->name);
+	print_postfix_service(l);
+	printf("# The same once the message is here, with its true size; and what was let in for a message that does "
+	       "not\n"
+	       "# come after all is given back:\n"
+	       "smtpd_end_of_data_restrictions =\n"
+	       "    ");
+	print_postfix_service(l);
+	printf("\n");
+	return true;
+}
+
+/* The milter's own default_action leaves other milters as they are. */
+static bool setup_postfix_milter(const struct config *c, const struct config_listener *l)
+{
+	(void)c;
+	printf("# listen %s: for /etc/postfix/main.cf. While quotagate is down, mail is accepted. Other milters stand "
+	       "in the\n"
+	       "# same list, behind a comma. Not for non_smtpd_milters: there is no client to refuse a recipient to.\n"
+	       "smtpd_milters =\n"
+	       "    { ",
+		l->name);
+	print_postfix_address(l);
+	printf(", connect_timeout=5s, command_timeout=8s, default_action=accept }\n\n");
+	return true;
+}
+
+static bool setup_sendmail_milter(const struct config *c, const struct config_listener *l)
+{
+	(void)c;
+	printf("dnl listen %s: for sendmail.mc. F= lets mail pass while quotagate is down; F=T would have it tried "
+	       "again\n"
+	       "dnl later, but then a daemon that is stopped stops all mail.\n",
+		l->name);
+	if (l->endpoint.family == ENDPOINT_UNIX) {
+		printf("dnl No directory above the socket may be writable for group or others, or Sendmail calls it "
+		       "unsafe and ends.\n"
+		       "INPUT_MAIL_FILTER(`quotagate', `S=local:%s",
+			endpoint_path(&l->endpoint));
+	} else {
+		struct str port, host = host_of(l, &port);
+		bool v6 = host.len > 2 && host.at[0] == '[';
+		if (v6)
+			host = (struct str){ host.at + 1, host.len - 2 };
+		printf("INPUT_MAIL_FILTER(`quotagate', `S=%s:%.*s@%.*s", v6 ? "inet6" : "inet", (int)port.len, port.at,
+			(int)host.len, host.at);
+	}
+	printf(", F=, T=C:5s;S:5s;R:8s;E:30s')dnl\n\n");
+	return true;
+}
+
+/* Who can ask whom. A setup function prints its lines, or tells that the listener is not for this MTA after all. */
+static const struct {
+	const char *mta, *front;
+	bool (*print)(const struct config *, const struct config_listener *);
+} setups[] = {
+	{ "postfix", "policy", setup_postfix_policy },
+	{ "postfix", "milter", setup_postfix_milter },
+	{ "exim", "policy", setup_exim_policy },
+	{ "exim", "exim-quotad", setup_exim_quotad },
+	{ "sendmail", "milter", setup_sendmail_milter },
+};
+
+#define N_SETUPS (sizeof(setups) / sizeof(setups[0]))
+
+static bool is_mta(const char *name)
+{
+	bool known = false;
+	for (size_t i = 0; i < N_SETUPS; i++)
+		known = known || strcmp(setups[i].mta, name) == 0;
+	return known;
+}
+
+static bool setup_listener(const struct config *c, const struct config_listener *l, const char *mta)
+{
+	for (size_t i = 0; i < N_SETUPS; i++)
+		if (strcmp(setups[i].mta, mta) == 0 && strcmp(setups[i].front, l->front->name) == 0)
+			return setups[i].print(c, l);
+	return false;
+}
+
 static bool setup_mta(const struct config *c, const char *mta)
 {
 	bool any = false;
-	for (size_t i = 0; i < c->n_listeners; i++) {
-		const struct config_listener *l = &c->listeners[i];
-		bool policy = strcmp(l->front->name, "policy") == 0, exim = strcmp(mta, "exim") == 0;
-		if (!exim && (!policy || !is_for_postfix(c, l)))
-			continue;
-		any = true;
-		if (!policy)
-			setup_exim_quotad(l);
-		else if (exim)
-			setup_exim_policy(c, l);
-		else
-			setup_postfix(l);
-	}
+	for (size_t i = 0; i < c->n_listeners; i++)
+		any = setup_listener(c, &c->listeners[i], mta) || any;
 	return any;
 }
 
 int command_setup(const struct command_line *line)
 {
 	const char *mta = line->words[0];
-	if (strcmp(mta, "postfix") != 0 && strcmp(mta, "exim") != 0) {
-		fprintf(stderr, "quotagate: setup knows postfix and exim, not %s\n", mta);
+	if (!is_mta(mta)) {
+		fprintf(stderr, "quotagate: setup knows postfix, exim and sendmail, not %s\n", mta);
 		return EXIT_USAGE;
 	}
 	struct config *c = config_read(line->file, CONFIG_LOOK);
