@@ -45,6 +45,12 @@ void report_end(struct report *r)
 	fflush(r->out);
 }
 
+/* U+0080 to U+009F, which terminals obey. */
+static bool is_c1(struct str utf8)
+{
+	return utf8.len >= 2 && (unsigned char)utf8.at[0] == 0xC2 && (unsigned char)utf8.at[1] < 0xA0;
+}
+
 /* Octets inside double quotes, of JSON or of a line of text: what is not printable is escaped, and what is no UTF-8
    becomes '?'. */
 static void put_string(struct report *r, struct str s)
@@ -56,6 +62,8 @@ static void put_string(struct report *r, struct str s)
 			fputs("\\n", r->out);
 		else if (c < 0x20 || c == 0x7F)
 			fprintf(r->out, "\\u%04x", c);
+		else if (utf8 && is_c1(str_from(s, i)))
+			fprintf(r->out, "\\u%04x", (unsigned char)s.at[++i]);
 		else if (r->json && (c == '"' || c == '\\'))
 			fprintf(r->out, "\\%c", c);
 		else
