@@ -268,8 +268,24 @@ static void check_transport(struct config *c, const struct conf_section *s, cons
 	if (!datagrams && l->front->only_datagrams)
 		conf_complain(
 			c->conf, s, "address", "protocol %s is spoken over UDP only: udp:host:port", l->front->name);
-	if (l->endpoint.family == ENDPOINT_UNIX && conf_given(s, "allow"))
-		conf_complain(c->conf, s, "allow", "a unix socket has mode, owner and group to say who may use it");
+}
+
+static bool is_loopback(const struct network *n)
+{
+	struct network v4, v6;
+	return network_parse(&v4, STR("127.0.0.0/8"), NULL) && network_parse(&v6, STR("::1"), NULL) &&
+	       ((n->bits >= v4.bits && network_has(&v4, n)) || (n->bits >= v6.bits && network_has(&v6, n)));
+}
+
+/* Who comes over a unix socket is on this machine. That the default is written out, as `config` does, is no mistake. */
+static void check_allow(struct config *c, const struct conf_section *s, const struct config_listener *l)
+{
+	for (size_t i = 0; l->endpoint.family == ENDPOINT_UNIX && i < l->n_allow; i++)
+		if (!is_loopback(&l->allow[i])) {
+			conf_complain(
+				c->conf, s, "allow", "a unix socket has mode, owner and group to say who may use it");
+			return;
+		}
 }
 
 /* False: out of memory. */
@@ -306,6 +322,7 @@ static bool read_listeners(struct config *c)
 		settle_access(c, s, l);
 		check_addresses(c, s, l);
 		check_transport(c, s, l);
+		check_allow(c, s, l);
 		if (f->front->check && !f->front->check(s->own, &err))
 			conf_complain(c->conf, s, NULL, "%s", err.text);
 	}
