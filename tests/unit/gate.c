@@ -328,6 +328,34 @@ static void address_finds_its_stores(void **state)
 	}
 }
 
+static void question_brings_what_only_the_asker_knows(void **state)
+{
+	(void)state;
+	static const struct {
+		uint64_t limit; /* the MTA says it */
+		struct charge also; /* the running daemon knows it */
+		enum reason reason;
+	} cases[] = {
+		{ 0, { 0, 0 }, REASON_ROOM },
+		{ 200, { 0, 0 }, REASON_FULL },
+		{ 90, { 0, 0 }, REASON_TOO_LARGE },
+		{ 1000, { 0, 0 }, REASON_ROOM },
+		{ 0, { 800, 1 }, REASON_ROOM },
+		{ 0, { 801, 1 }, REASON_FULL },
+	};
+	w.script.stores[0].at_once = true;
+	box(0, "joe@a.example", 100, 1000);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		struct client *c = prepare(i, "joe@a.example", cases[i].limit == 200 ? 101 : 100, 0);
+		c->ask.query.purpose = PURPOSE_REPORT;
+		c->ask.query.limit = cases[i].limit;
+		c->ask.also = cases[i].also;
+		gate_ask(w.gate, &c->ask, w.now);
+		want(c, cases[i].reason);
+		assert_int_equal(c->ask.limit.octets, cases[i].limit ? cases[i].limit : 1000);
+	}
+}
+
 static void user_name_and_address_are_one_mailbox_where_the_domain_is_not_told(void **state)
 {
 	(void)state;
@@ -532,6 +560,47 @@ static void no_mailbox_lives_for_ttl_none(void **state)
 	want(&w.clients[0], REASON_ROOM);
 }
 
+/* At the deadline nobody is asked any more: the last known facts of each store in the chain decide. */
+static void deadline_ends_the_chain(void **state)
+{
+	(void)state;
+	box(1, "joe@b.example", 1000, 1000);
+	struct client *c = ask(0, "joe@b.example", 10, 1);
+	answer_all();
+	answer_all();
+	want(c, REASON_FULL);
+	pass_time(SECONDS(60));
+	c = ask(1, "joe@b.example", 10, 1);
+	pass_time(SECONDS(4));
+	want(c, REASON_FULL);
+	assert_true(c->ask.answer.verdict.stale);
+	assert_int_equal(w.script.stores[0].started, 2);
+	assert_int_equal(w.script.stores[1].started, 1);
+}
+
+/* A stranger tries a million names while two users get mail, each of them once in ten tries. */
+static void scan_of_unknown_addresses_costs_no_known_one(void **state)
+{
+	(void)state;
+	char name[32];
+	make_gate((struct gate_size){ 20, 2, 10, 10 });
+	box(0, "joe@a.example", 100, 1000);
+	box(0, "ann@a.example", 100, 1000);
+	w.script.stores[0].at_once = true;
+	ask(0, "joe@a.example", 0, 1);
+	ask(0, "ann@a.example", 0, 1);
+	gate_end(w.gate, transaction(1), true, w.now);
+	for (unsigned i = 0; i < 1000000; i++) {
+		struct client *c = prepare(0, i % 10 == 0 ? "joe@a.example" : "ann@a.example", 0, 0);
+		c->ask.query.purpose = PURPOSE_REPORT;
+		if (i % 5 == 0)
+			gate_ask(w.gate, &c->ask, w.now);
+		snprintf(name, sizeof(name), "nobody%u@a.example", i);
+		ask(0, name, 0, 0);
+	}
+	assert_int_equal(w.script.stores[0].started, 1000000 + 2);
+}
+
 static void reload_keeps_facts_and_asks_again(void **state)
 {
 	(void)state;
@@ -652,6 +721,7 @@ int main(void)
 		TEST(failed_recount_leaves_the_last_known_facts),
 		TEST(two_stores_in_a_chain),
 		TEST(address_finds_its_stores),
+		TEST(question_brings_what_only_the_asker_knows),
 		TEST(user_name_and_address_are_one_mailbox_where_the_domain_is_not_told),
 		TEST(bad_addresses_ask_nobody),
 		TEST(recipient_delimiter_whole_first_then_base),
@@ -660,6 +730,8 @@ int main(void)
 		TEST(too_many_lookups_in_flight),
 		TEST(facts_live_as_long_as_they_are_far_from_the_limit),
 		TEST(no_mailbox_lives_for_ttl_none),
+		TEST(deadline_ends_the_chain),
+		TEST(scan_of_unknown_addresses_costs_no_known_one),
 		TEST(reload_keeps_facts_and_asks_again),
 		TEST(reload_takes_effect_at_once),
 		TEST(answer_may_bring_the_next_question),
