@@ -2,43 +2,18 @@
 #include "daemon/commands.h"
 #include "daemon/config.h"
 #include "daemon/literal.h"
+#include "daemon/setup_address.h"
+#include "daemon/setup_map.h"
 
 #include <stdio.h>
 #include <string.h>
 
-/* Of an inet address as it was written: the host that an MTA on this machine names, and the port. */
-static struct str host_of(const struct config_listener *l, struct str *port)
-{
-	struct str whole = str_of(l->options->address), host = str_from(whole, str_find(whole, ':') + 1);
-	size_t colon = str_rfind(host, ':');
-	*port = str_from(host, colon + 1);
-	host.len = colon;
-	return str_eq(host, STR("*")) ? STR("127.0.0.1") : host;
-}
-
-/* Postfix' smtpd is chrooted to its queue directory on Debian, and then sees a socket below it under a shorter name. */
-static void print_postfix_address(const struct config_listener *l)
-{
-	static const char spool[] = "/var/spool/postfix/";
-	if (l->endpoint.family == ENDPOINT_UNIX) {
-		const char *path = endpoint_path(&l->endpoint);
-		printf("unix:%s", strncmp(path, spool, sizeof(spool) - 1) == 0 ? path + sizeof(spool) - 1 : path);
-		return;
-	}
-	struct str port, host = host_of(l, &port);
-	printf("inet:%.*s:%.*s", (int)host.len, host.at, (int)port.len, port.at);
-}
-
 static void print_postfix_service(const struct config_listener *l)
 {
-	printf("check_policy_service { ");
-	print_postfix_address(l);
-	printf(", timeout=5s, default_action=DUNNO }\n");
-}
-
-static const char *exim_socket(const struct config_listener *l)
-{
-	return l->endpoint.family == ENDPOINT_UNIX ? endpoint_path(&l->endpoint) : l->options->address;
+	char space[256];
+	struct buf address = BUF(space);
+	setup_put_postfix(&address, l);
+	printf("check_policy_service { %s, timeout=5s, default_action=DUNNO }\n", buf_z(&address));
 }
 
 /* The action that this listener writes for a reason, as it goes into a regular expression of Exim's. */
@@ -81,7 +56,7 @@ static bool setup_exim_policy(const struct config *c, const struct config_listen
 	       "  warn   set acl_m_quota = ${readsocket{%s}"
 	       "{recipient=$local_part@$domain\\nsender=$sender_address\\nsize=$message_size\\n\\n}{5s}{ "
 	       "}{action=DUNNO}}\n",
-		l->name, exim_socket(l));
+		l->name, setup_exim_socket(l));
 	if (words) {
 		print_exim_word("defer", full, "452 4.2.2 Quota exceeded for $local_part@$domain, try again later");
 		if (!str_eq(full, large))
@@ -101,7 +76,7 @@ static bool setup_exim_quotad(const struct config *c, const struct config_listen
 	       "# For instance, in the ACL that acl_smtp_rcpt names, for mailboxes of 200 MB in /var/mail:\n"
 	       "  defer  condition = ${if >{${readsocket{%s}{/var/mail/$local_part\\n}{5s}{}{0}}}{209715200}}\n"
 	       "         message   = 452 4.2.2 Quota exceeded for $local_part@$domain, try again later\n\n",
-		l->name, exim_socket(l));
+		l->name, setup_exim_socket(l));
 	return true;
 }
 
@@ -140,39 +115,33 @@ static bool setup_postfix_policy(const struct config *c, const struct config_lis
 /* The milter's own default_action leaves other milters as they are. */
 static bool setup_postfix_milter(const struct config *c, const struct config_listener *l)
 {
+	char space[256];
+	struct buf address = BUF(space);
 	(void)c;
+	setup_put_postfix(&address, l);
 	printf("# listen %s: for /etc/postfix/main.cf. While quotagate is down, mail is accepted. Other milters stand "
 	       "in the\n"
 	       "# same list, behind a comma. Not for non_smtpd_milters: there is no client to refuse a recipient to.\n"
 	       "smtpd_milters =\n"
-	       "    { ",
-		l->name);
-	print_postfix_address(l);
-	printf(", connect_timeout=5s, command_timeout=8s, default_action=accept }\n\n");
+	       "    { %s, connect_timeout=5s, command_timeout=8s, default_action=accept }\n\n",
+		l->name, buf_z(&address));
 	return true;
 }
 
 static bool setup_sendmail_milter(const struct config *c, const struct config_listener *l)
 {
+	char space[256];
+	struct buf address = BUF(space);
 	(void)c;
+	setup_put_sendmail(&address, l);
 	printf("dnl listen %s: for sendmail.mc. F= lets mail pass while quotagate is down; F=T would have it tried "
 	       "again\n"
 	       "dnl later, but then a daemon that is stopped stops all mail.\n",
 		l->name);
-	if (l->endpoint.family == ENDPOINT_UNIX) {
+	if (l->endpoint.family == ENDPOINT_UNIX)
 		printf("dnl No directory above the socket may be writable for group or others, or Sendmail calls it "
-		       "unsafe and ends.\n"
-		       "INPUT_MAIL_FILTER(`quotagate', `S=local:%s",
-			endpoint_path(&l->endpoint));
-	} else {
-		struct str port, host = host_of(l, &port);
-		bool v6 = host.len > 2 && host.at[0] == '[';
-		if (v6)
-			host = (struct str){ host.at + 1, host.len - 2 };
-		printf("INPUT_MAIL_FILTER(`quotagate', `S=%s:%.*s@%.*s", v6 ? "inet6" : "inet", (int)port.len, port.at,
-			(int)host.len, host.at);
-	}
-	printf(", F=, T=C:5s;S:5s;R:8s;E:30s')dnl\n\n");
+		       "unsafe and ends.\n");
+	printf("INPUT_MAIL_FILTER(`quotagate', `S=%s, F=, T=C:5s;S:5s;R:8s;E:30s')dnl\n\n", buf_z(&address));
 	return true;
 }
 
@@ -183,9 +152,12 @@ static const struct {
 } setups[] = {
 	{ "postfix", "policy", setup_postfix_policy },
 	{ "postfix", "milter", setup_postfix_milter },
+	{ "postfix", "socketmap", setup_postfix_socketmap },
 	{ "exim", "policy", setup_exim_policy },
 	{ "exim", "exim-quotad", setup_exim_quotad },
+	{ "exim", "check_quota", setup_exim_check_quota },
 	{ "sendmail", "milter", setup_sendmail_milter },
+	{ "sendmail", "socketmap", setup_sendmail_socketmap },
 };
 
 #define N_SETUPS (sizeof(setups) / sizeof(setups[0]))
