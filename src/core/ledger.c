@@ -228,10 +228,16 @@ void ledger_abandon(struct ledger *l, struct hash id)
 		close_transaction(l, t, true, 0);
 }
 
+/* A count of the messages against a sum that others kept: what they differ by is no mail that came. */
+static bool is_counted(const struct facts *f)
+{
+	return f->source == SOURCE_RECOUNT || f->source == SOURCE_REMEMBERED;
+}
+
 void ledger_settle(struct ledger *l, struct entry *e, const struct facts *was, const struct facts *is, msec begun)
 {
 	tally_drop(&e->tally, ledger_before(l, begun));
-	if (was->state != FACTS_FOUND || is->state != FACTS_FOUND)
+	if (was->state != FACTS_FOUND || is->state != FACTS_FOUND || is_counted(was) != is_counted(is))
 		return;
 	tally_pay(&e->tally, is->usage > was->usage ? is->usage - was->usage : 0,
 		is->messages > was->messages ? is->messages - was->messages : 0);

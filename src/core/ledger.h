@@ -40,7 +40,8 @@ void ledger_end(struct ledger *, struct hash id, msec now);
 /* Its message will not come: its charges are given back (rule 6). */
 void ledger_abandon(struct ledger *, struct hash id);
 
-/* A look-up begun at `begun` brought new figures: drops and pays (rules 7 and 8). `was` are the former facts. */
+/* A look-up begun at `begun` brought new figures: drops and pays (rules 7 and 8). `was` are the former facts. Growth
+   between a maildirsize and a recount, either way, pays nothing: it may be a correction. */
 void ledger_settle(struct ledger *, struct entry *, const struct facts *was, const struct facts *is, msec begun);
 
 /* For cache_make(): what ended before this (seconds) would not survive a look-up begun now. */
