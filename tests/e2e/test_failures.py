@@ -96,6 +96,11 @@ def test_a_stuck_helper_means_error_in_time(quotagate, mail, rules, answer):
               "the helper goes on and questions are answered")
 
 
+def asked_the_helper(client, address):
+    said, took = timed(client.ask, address, size=1000)
+    return took > TIMEOUT / 2 and (said, took)
+
+
 @pytest.mark.parametrize("stale,answer", [("1d", "452 4.2.2 "), ("1ms", "451 4.3.0 ")])
 def test_a_stuck_helper_means_last_known_facts_while_they_are_young(quotagate, mail, full, stale, answer):
     gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", "error = defer")
@@ -103,7 +108,8 @@ def test_a_stuck_helper_means_last_known_facts_while_they_are_young(quotagate, m
     with gate.policy() as client:
         assert client.ask(full, size=1000).startswith("452 4.2.2 ")
         with Stopped(gate):
-            said, took = timed(client.ask, full, size=1000, instance="2")
+            # The first question may come so soon that facts of a millisecond are fresh.
+            said, took = until(lambda: asked_the_helper(client, full), "a question has to wait for the helper")
             assert said.startswith(answer)
             assert took < BOUND
 
