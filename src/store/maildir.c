@@ -88,8 +88,10 @@ static bool maildir_survey(const void *conf, struct buf *warning)
 	survey_maildirs(&s, str_of(c->control ? c->control : c->path));
 	if (s.foreign)
 		buf_printf(warning,
-			"%u of %u maildirsize files looked at were not written by Courier's hand, such as that of %s, but "
-			"rule = courier is the default: name the rule of the program that delivers, for instance dovecot-2.3",
+			"%u of %u maildirsize files looked at were not written by Courier's hand, such as that of %s, "
+			"but "
+			"rule = courier is the default: name the rule of the program that delivers, for instance "
+			"dovecot-2.3",
 			s.foreign, s.seen, s.example);
 	return s.foreign > 0;
 }
