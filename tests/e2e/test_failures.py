@@ -126,6 +126,21 @@ def test_mail_through_postfix_flows_while_the_helper_is_stuck(quotagate, postfix
     assert mta.bounces() == []
 
 
+def test_mail_flows_while_the_whole_of_quotagate_is_stuck(quotagate, postfix, exim, mail, folder, full):
+    address = f"inet:127.0.0.1:{free_port()}"
+    gate = quotagate(configuration(mail, address)
+                     + f'listen exim {{ protocol = policy  address = "unix:{folder}/gate.sock"  mode = 0666  {WORDS} }}\n')
+    asks = f"check_policy_service {{ {address}, timeout=1s, default_action=DUNNO }}"
+    mtas = postfix(restrictions=asks, mail=mail), exim(mail, acl=EXIM_WORDS.replace("SOCKET", f"{folder}/gate.sock"))
+    assert [ask(mta.port, full).code for mta in mtas] == [452, 452]
+    gate.signal(signal.SIGSTOP)
+    for mta, bound in zip(mtas, (3, 5)):  # Postfix tries twice with a second between, Exim waits the 5 s of its line
+        reply, took = timed(ask, mta.port, full)
+        assert (reply.code, took < 3 * bound) == (250, True)
+    gate.signal(signal.SIGCONT)
+    assert [ask(mta.port, full).code for mta in mtas] == [452, 452]
+
+
 def test_a_killed_helper_costs_at_most_one_answer(quotagate, mail, full):
     gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", "error = defer")
                      + "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  stale = 1ms }\n")
