@@ -1,0 +1,84 @@
+"""A small MTA's side of the milter protocol."""
+import struct
+
+from policy import connect
+
+OFFER = 6, 0x1FF, 0x1FFFFF
+
+
+class Milter:
+    """One connection, negotiated unless `offer` is None. Replies are "c", or the text of a refusal."""
+
+    def __init__(self, address, offer=OFFER, timeout=15):
+        self.connection = connect(address, timeout)
+        self.options = None
+        if offer:
+            self.send("O", struct.pack(">III", *offer))
+            command, data = self.receive()
+            assert command == "O", command
+            self.options = struct.unpack(">III", data[:12])
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+    def close(self):
+        self.connection.close()
+
+    def send(self, command, data=b""):
+        self.connection.sendall(struct.pack(">I", 1 + len(data)) + command.encode() + data)
+
+    def strings(self, command, *strings, first=""):
+        self.send(command, first.encode() + b"".join(string.encode() + b"\0" for string in strings))
+
+    def octets(self, number):
+        got = b""
+        while len(got) < number:
+            piece = self.connection.recv(number - len(got))
+            if not piece:
+                raise EOFError("quotagate closed the connection")
+            got += piece
+        return got
+
+    def receive(self):
+        length, = struct.unpack(">I", self.octets(4))
+        packet = self.octets(length)
+        return packet[:1].decode(), packet[1:]
+
+    def reply(self):
+        command, data = self.receive()
+        if command == "y":
+            assert data.endswith(b"\0") and data.count(b"\0") == 1, data
+            return data[:-1].decode()
+        assert data == b"", data
+        return command
+
+    def macros(self, command, **values):
+        pairs = [part for name, value in values.items() for part in ("{" + name + "}", value)]
+        self.strings("D", *pairs, first=command)
+
+    def mail(self, sender="sender@example.net", size=None):
+        self.strings("M", f"<{sender}>", *([f"SIZE={size}"] if size is not None else []))
+        return self.reply()
+
+    def rcpt(self, recipient, mailer="local"):
+        self.macros("R", client_addr="192.0.2.7", rcpt_mailer=mailer, rcpt_addr=recipient)
+        self.strings("R", f"<{recipient}>")
+        return self.reply()
+
+    def end(self, size=None):
+        if size is not None:
+            self.macros("E", msg_size=str(size))
+        self.send("E")
+        return self.reply()
+
+    def abort(self):
+        self.send("A")
+
+    def quit(self):
+        """Returns when quotagate has closed the connection, as it must."""
+        self.send("Q")
+        assert self.connection.recv(1) == b""
+        self.close()
