@@ -1,0 +1,112 @@
+/* Where we listen: addresses as written, and what may share one. */
+#include "io/endpoint.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static const struct endpoint_access anybody = { .mode = 0666, .owner = (uid_t)-1, .group = (gid_t)-1 };
+
+static void test_good(void **state)
+{
+	static const struct {
+		const char *text;
+		enum endpoint_family family;
+		int domain;
+	} good[] = {
+		{ "unix:/run/x.sock", ENDPOINT_UNIX, AF_UNIX },
+		{ "inet:127.0.0.1:1", ENDPOINT_INET, AF_INET },
+		{ "inet:localhost:65535", ENDPOINT_INET, AF_INET },
+		{ "inet:*:25", ENDPOINT_INET, AF_INET },
+		{ "inet:[::1]:25", ENDPOINT_INET, AF_INET6 },
+		{ "udp:10.0.0.5:7359", ENDPOINT_UDP, AF_INET },
+		{ "udp:[2001:db8::1]:7359", ENDPOINT_UDP, AF_INET6 },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct endpoint e;
+		struct err err = { "" };
+		if (!endpoint_parse(&e, str_of(good[i].text), &err))
+			fail_msg("%s: %s", good[i].text, err.text);
+		assert_int_equal(e.family, good[i].family);
+		assert_int_equal(e.address.ss_family, good[i].domain);
+	}
+}
+
+static void test_bad(void **state)
+{
+	static const char *const bad[] = { "", "unix:", "unix:run/x", "inet:", "inet:127.0.0.1",
+		"inet:127.0.0.1:", "inet:127.0.0.1:0", "inet:127.0.0.1:65536", "inet::25", "udp:127.0.0.1",
+		"udp:example.org:25", "udp:/run/x", "tcp:127.0.0.1:25", "127.0.0.1:25", "UDP:127.0.0.1:25" };
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct err err = { "" };
+		if (endpoint_check(str_of(bad[i]), &err))
+			fail_msg("\"%s\" is taken", bad[i]);
+		assert_true(err.text[0] != '\0');
+	}
+}
+
+static struct endpoint parsed(const char *scheme, int port)
+{
+	char text[64];
+	struct endpoint e;
+	snprintf(text, sizeof(text), "%s:127.0.0.1:%d", scheme, port);
+	assert_true(endpoint_parse(&e, str_of(text), NULL));
+	return e;
+}
+
+static void test_same(void **state)
+{
+	struct endpoint tcp = parsed("inet", 7), udp = parsed("udp", 7), other = parsed("udp", 8),
+			again = parsed("udp", 7);
+	(void)state;
+	assert_true(endpoint_eq(&udp, &again));
+	assert_false(endpoint_eq(&udp, &other) || endpoint_eq(&udp, &tcp));
+}
+
+static int listen_on(struct endpoint *e)
+{
+	struct err err;
+	return endpoint_listen(e, &anybody, &err);
+}
+
+/* One port for TCP and one for UDP may have the same number; nobody gets an address for datagrams that is taken. */
+static void test_datagram_addresses(void **state)
+{
+	struct endpoint udp, tcp;
+	int first = -1, type = 0;
+	socklen_t len = sizeof(type);
+	(void)state;
+	for (int port = 20000; first < 0 && port < 30000; port++) {
+		udp = parsed("udp", port);
+		tcp = parsed("inet", port);
+		first = listen_on(&udp);
+	}
+	assert_true(first >= 0);
+	assert_int_equal(getsockopt(first, SOL_SOCKET, SO_TYPE, &type, &len), 0);
+	assert_int_equal(type, SOCK_DGRAM);
+	assert_int_equal(listen_on(&udp), -1);
+	int stream = listen_on(&tcp);
+	if (stream >= 0)
+		close(stream);
+	close(first);
+	first = listen_on(&udp);
+	assert_true(first >= 0);
+	close(first);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_good),
+		cmocka_unit_test(test_bad),
+		cmocka_unit_test(test_same),
+		cmocka_unit_test(test_datagram_addresses),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
