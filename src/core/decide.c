@@ -175,3 +175,8 @@ struct verdict decide(const struct rules *rules, const struct terms *terms, cons
 	}
 	return decide_room(rules, terms, decide_size(rules, q), facts, charge, now);
 }
+
+void verdict_print(struct buf *out, const struct verdict *v, const struct query *q)
+{
+	reply_print(out, v->reply, v->of_sender ? q->sender : q->address);
+}

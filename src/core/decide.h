@@ -45,7 +45,7 @@ enum on_error { ERROR_PASS, ERROR_DEFER };
 struct rules {
 	enum on_unknown unknown;
 	enum on_error error;
-	struct reply full, full_long, too_large, unknown_reject, unknown_defer, error_defer;
+	struct reply full, full_long, too_large, unknown_reject, unknown_defer, error_defer, forged;
 	msec full_for; /* 0: off */
 	uint64_t added; /* octets that the MTA adds after SIZE= */
 };
@@ -58,6 +58,9 @@ struct limit decide_limit(const struct terms *, const struct facts *);
 
 /* The store's own rule on usage u and messages m. */
 bool decide_is_full(const struct terms *, struct limit, uint64_t u, uint32_t m, uint64_t size);
+
+/* The reply of a refusal, with the address that it speaks of: the recipient, or the sender that is forged. */
+void verdict_print(struct buf *out, const struct verdict *, const struct query *);
 
 /* `charge` is what others let in; now - facts->full_since tells how long the mailbox has been full. Never fails. */
 struct verdict decide(const struct rules *, const struct terms *, const struct query *, const struct facts *,

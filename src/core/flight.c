@@ -67,6 +67,9 @@ struct lookup *flight_take(struct flight *f, struct hash key, bool firm, msec no
 	list_insert(slot_of(f, key), &l->same_slot);
 	l->mailbox = (struct mailbox){ 0 };
 	l->facts = (struct facts){ 0 };
+	l->of_directory = false;
+	l->listing = LISTING_FAILED;
+	l->targets = STR("");
 	l->note[0] = '\0';
 	l->store_data = NULL;
 	l->key = key;
@@ -85,7 +88,7 @@ void flight_land(struct lookup *l)
 
 void flight_release(struct flight *f, struct lookup *l)
 {
-	list_insert(&f->free, &l->in_flight);
+	list_insert(f->free.next, &l->in_flight); /* first: its memory is warm */
 }
 
 struct list *flight_all(struct flight *f)

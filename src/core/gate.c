@@ -1,38 +1,11 @@
-#include "core/gate.h"
-
-#include "core/flight.h"
+/* Questions: how they begin and end, what becomes of several probes, deadlines, and answers of look-ups. */
+#include "core/gate_inside.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-struct gate {
-	struct gate_conf conf;
-	struct gate_stores stores;
-	struct hash_key key;
-	struct cache *cache;
-	struct ledger *ledger;
-	struct flight *flight;
-	struct list by_deadline; /* the asks that wait */
-	struct gate_stats stats;
-};
-
-/* What becomes of a question after a look at one mailbox. */
-enum outcome {
-	ANSWERED,
-	NEXT, /* this store does not know the address */
-	WANTS_FIRM, /* a refusal on facts that are not firm */
-};
-
-/* What is known of the mailbox that is being looked at. */
-struct finding {
-	struct entry *entry; /* null when the cache has no place for it */
-	struct facts facts;
-	const char *note; /* null: the facts stood in the cache */
-	bool stale;
-};
-
-static void pursue(struct gate *g, struct ask *a, msec now);
+#define MEMBERS_MOST 256 /* of one question's aliases, all in all */
 
 /* ---- making and ending ---- */
 
@@ -43,30 +16,33 @@ struct gate *gate_new(const struct gate_size *size, const struct gate_conf *conf
 	if (!g)
 		return NULL;
 	list_init(&g->by_deadline);
+	list_init(&g->spare);
 	g->conf = *conf;
 	g->stores = *stores;
 	g->key = key;
 	g->cache = cache_new(size->mailboxes);
 	g->ledger = ledger_new(g->cache, size->transactions, size->charges, conf->settle);
 	g->flight = flight_new(size->lookups);
-	if (!g->cache || !g->ledger || !g->flight) {
+	g->book = book_new(size->answers ? size->answers : 1, size->answer_octets);
+	g->probes = calloc(size->probes + 1, sizeof(*g->probes));
+	if (!g->cache || !g->ledger || !g->flight || !g->book || !g->probes) {
 		gate_free(g);
 		return NULL;
 	}
+	for (size_t i = 0; i < size->probes; i++)
+		list_insert(&g->spare, &g->probes[i].waiting);
 	return g;
 }
 
-/* Takes every look-up down and gathers the asks that waited. */
-static void cancel_all(struct gate *g, struct list *orphans)
+/* Takes every look-up down; the asks that waited stay in by_deadline. */
+static void cancel_all(struct gate *g)
 {
 	struct list *all = flight_all(g->flight);
 	list_each_safe (n, all) {
 		struct lookup *l = list_of(n, struct lookup, in_flight);
 		g->stores.cancel(g->stores.context, l);
-		list_each_safe (w, &l->waiting) {
+		list_each_safe (w, &l->waiting)
 			list_remove(w);
-			list_insert(orphans, w);
-		}
 		flight_land(l);
 		flight_release(g->flight, l);
 	}
@@ -74,396 +50,165 @@ static void cancel_all(struct gate *g, struct list *orphans)
 
 void gate_free(struct gate *g)
 {
-	struct list orphans;
 	if (!g)
 		return;
-	list_init(&orphans);
 	if (g->flight)
-		cancel_all(g, &orphans);
-	assert(list_empty(&orphans) && list_empty(&g->by_deadline));
+		cancel_all(g);
+	assert(list_empty(&g->by_deadline));
 	flight_free(g->flight);
 	ledger_free(g->ledger);
 	cache_free(g->cache);
+	book_free(g->book);
+	free(g->probes);
 	free(g);
 }
 
-/* ---- answering ---- */
+/* ---- probes ---- */
 
-/* The one place where a question ends. */
-static void finish(struct gate *g, struct ask *a, msec now)
+static void probe_begin(struct probe *p, struct ask *a, const struct probe *parent)
 {
-	list_remove(&a->waiting);
-	list_remove(&a->by_deadline);
-	a->active = false;
-	g->stats.hits += a->cached;
-	a->done(a, now); /* which may ask the next question with the same struct */
+	p->ask = a;
+	p->parent = parent;
+	p->phase = PROBE_DIRECTORY;
+	p->form = FORM_WHOLE;
+	p->of_sender = p->exact = p->listed = p->unlisted = p->firm_asked = false;
+	p->canary = 0;
+	p->entry = NULL;
+	p->cached = true;
+	p->candidate = 0;
+	p->route = NULL;
+	p->directory = NULL;
+	p->store = p->only = NULL;
+	p->origin = p->key = (struct hash){ 0 };
+	p->limit = (struct limit){ 0 };
+	p->host = p->home = (struct str){ p->text, 0 };
+	p->answer = (struct answer){ 0 };
+	list_init(&p->waiting);
+	list_insert(&a->probes, &p->siblings);
+	a->pending++;
 }
 
-/* A refusal that is not to be. */
-static void waive(struct gate *g, const struct ask *a, struct verdict *v)
+static struct probe *lend(struct gate *g, struct ask *a, const struct probe *parent)
 {
-	if (v->action == ACTION_PASS)
-		return;
-	if (bypass_has(&g->conf.bypass, &a->query))
-		v->waived = WAIVED_BYPASS;
-	else if (g->conf.shadow)
-		v->waived = WAIVED_SHADOW;
-	if (v->waived != WAIVED_NOT)
-		v->action = ACTION_PASS;
+	if (a->members == MEMBERS_MOST || list_empty(&g->spare))
+		return NULL;
+	struct probe *p = list_of(g->spare.next, struct probe, waiting);
+	list_remove(&p->waiting);
+	probe_begin(p, a, parent);
+	a->members++;
+	return p;
 }
 
-/* A verdict that rests on no mailbox. */
-static void finish_without(struct gate *g, struct ask *a, enum facts_state state, const char *note, msec now)
+struct probe *probe_lend(struct gate *g, const struct probe *parent)
 {
-	struct facts none = { .state = state };
-	struct terms terms = { 0 };
-	a->answer = (struct answer){ .facts = none };
-	a->answer.verdict = decide(&g->conf.rules, &terms, &a->query, &none, (struct charge){ 0 }, now);
-	waive(g, a, &a->answer.verdict);
-	a->note = note;
-	finish(g, a, now);
+	return lend(g, parent->ask, parent);
 }
 
-static void finish_unasked(struct gate *g, struct ask *a, enum reason reason, const char *note, msec now)
+void probe_return(struct gate *g, struct probe *p)
 {
-	a->answer = (struct answer){ .verdict = { .action = ACTION_PASS, .reason = reason } };
-	a->cached = true;
-	a->note = note;
-	finish(g, a, now);
+	struct ask *a = p->ask;
+	list_remove(&p->waiting);
+	list_remove(&p->siblings);
+	a->pending--;
+	a->members--;
+	list_insert(g->spare.next, &p->waiting);
 }
 
-static void explain(struct ask *a, const struct finding *f, const struct gate_step *more)
+void probes_release(struct gate *g, struct ask *a)
 {
-	struct gate_step step = *more;
-	if (!a->explain)
-		return;
-	step.address = &a->address;
-	step.store = a->store;
-	step.facts = f->facts;
-	step.cached = f->note == NULL;
-	step.stale = f->stale;
-	step.note = f->note;
-	a->explain(a, &step);
-}
-
-/* Keeps since when the mailbox is full on the store's own figures: even one octet would not fit. */
-static void keep_full_since(struct finding *f, const struct terms *terms, struct limit limit, msec now)
-{
-	bool full = decide_is_full(terms, limit, f->facts.usage, f->facts.messages, 1);
-	if (!full)
-		f->facts.full_since = 0;
-	else if (f->facts.full_since == 0)
-		f->facts.full_since = now >= 1000 ? now : 1000;
-	if (f->entry)
-		f->entry->full_since = (uint32_t)(f->facts.full_since / 1000);
-}
-
-static struct terms terms_of(struct gate *g, const struct ask *a)
-{
-	struct terms terms = a->store->terms;
-	bool ours;
-	if (a->query.kind == QUERY_RECIPIENT)
-		terms.domain = route_find(g->conf.route, &a->address, &ours)->limit;
-	if (a->query.limit)
-		terms.directory = (struct limit){ .named = true, .octets = a->query.limit };
-	return terms;
-}
-
-static struct charge charge_of(struct gate *g, const struct ask *a, const struct finding *f)
-{
-	struct charge c = a->also;
-	if (f->entry) {
-		struct charge known = ledger_others(g->ledger, f->entry, a->query.transaction);
-		c.octets += known.octets;
-		c.messages += known.messages;
+	list_each_safe (n, &a->probes) {
+		struct probe *p = list_of(n, struct probe, siblings);
+		list_remove(&p->waiting);
+		list_remove(&p->siblings);
+		if (p != &a->first)
+			list_insert(g->spare.next, &p->waiting);
 	}
-	return c;
+	a->pending = a->members = 0;
 }
 
-/* Writes the ledger: rules 1 and 3. A message that bypasses a refusal comes all the same; one that shadow mode lets
-   through is not charged, for then the next verdict would not be what it would have been. */
-static void book(struct gate *g, struct ask *a, const struct finding *f, msec now)
+void probe_done(struct gate *g, struct probe *p, const char *note, msec now)
 {
-	const struct verdict *v = &a->answer.verdict;
-	if (a->query.purpose != PURPOSE_DELIVER)
-		return;
-	if (v->action != ACTION_PASS || v->waived == WAIVED_SHADOW) {
-		if (f->entry)
-			ledger_refund(g->ledger, f->entry, a->query.transaction);
-	} else if (v->reason == REASON_ROOM || v->waived == WAIVED_BYPASS) {
-		if (f->entry)
-			ledger_charge(
-				g->ledger, f->entry, a->query.transaction, decide_size(&g->conf.rules, &a->query), now);
-		else
-			g->stats.uncharged++;
-	}
+	struct ask *a = p->ask;
+	list_remove(&p->waiting);
+	if (p->phase != PROBE_EXPANDED)
+		p->phase = PROBE_DONE;
+	if (--a->pending == 0)
+		conclude(g, a, p, note, now);
 }
 
-/* Judges by what was found, unless the mailbox is not there or the facts are too weak to refuse on. */
-static enum outcome judge(struct gate *g, struct ask *a, struct finding *f, msec now)
+void probe_done_without(struct gate *g, struct probe *p, enum facts_state state, const char *note, msec now)
 {
-	if (f->facts.state != FACTS_FOUND) {
-		explain(a, f, &(struct gate_step){ 0 });
-		return NEXT;
-	}
-	struct terms terms = terms_of(g, a);
-	struct limit limit = decide_limit(&terms, &f->facts);
-	struct charge charge = charge_of(g, a, f);
-	keep_full_since(f, &terms, limit, now);
-	struct verdict verdict = decide(&g->conf.rules, &terms, &a->query, &f->facts, charge, now);
-	bool weak = verdict.action != ACTION_PASS && !f->facts.firm && !f->stale && !a->firm_asked &&
-		    a->query.purpose != PURPOSE_PEEK;
-	explain(a, f, &(struct gate_step){ .charge = charge, .limit = limit, .terms = terms, .firm_wanted = weak });
-	if (weak)
-		return WANTS_FIRM;
-	verdict.stale = f->stale;
-	waive(g, a, &verdict);
-	a->answer = (struct answer){ .verdict = verdict,
-		.facts = f->facts,
-		.charge = charge,
-		.limit = limit.octets,
-		.message_limit = limit.messages };
-	a->limit = limit;
-	a->note = f->note;
-	book(g, a, f, now);
-	finish(g, a, now);
-	return ANSWERED;
+	const struct facts none = { .state = state };
+	const struct terms terms = { 0 };
+	p->answer = (struct answer){ .facts = none };
+	p->answer.verdict = decide(&g->conf.rules, &terms, &p->ask->query, &none, (struct charge){ 0 }, now);
+	probe_done(g, p, note, now);
 }
 
-/* ---- how long facts live ---- */
-
-static bool reaches(uint64_t used, uint64_t limit, unsigned percent)
+void probe_done_pass(struct gate *g, struct probe *p, enum reason reason, const char *note, msec now)
 {
-	return limit && used >= limit / 100 * percent + limit % 100 * percent / 100;
+	p->answer = (struct answer){ .verdict = { .action = ACTION_PASS, .reason = reason } };
+	if (reason == REASON_ELSEWHERE && note)
+		p->ask->cut = note;
+	probe_done(g, p, note, now);
 }
 
-static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
-{
-	a = a > UINT64_MAX - b ? UINT64_MAX : a + b;
-	return a > UINT64_MAX - c ? UINT64_MAX : a + c;
-}
+/* ---- look-ups ---- */
 
-/* By usage, charges and this message; rule 9 of the ledger: charges that reach `soft` end the facts early. */
-static msec lifetime(struct gate *g, const struct ask *a, const struct finding *f)
+void probe_wait(struct gate *g, struct probe *p, struct lookup *l)
 {
-	const struct gate_conf *c = &g->conf;
-	if (a->query.kind == QUERY_PATH)
-		return c->ttl_high; /* the MTA holds the limit: how near it is, only the MTA knows */
-	if (f->facts.state != FACTS_FOUND)
-		return c->ttl_none;
-	struct terms terms = terms_of(g, a);
-	struct limit limit = decide_limit(&terms, &f->facts);
-	struct charge charge = charge_of(g, a, f);
-	uint64_t used = sum(f->facts.usage, charge.octets, decide_size(&c->rules, &a->query));
-	uint64_t messages = sum(f->facts.messages, charge.messages, 1);
-	if (!reaches(used, limit.octets, c->soft) && !reaches(messages, limit.messages, c->soft))
-		return c->ttl_low;
-	if (charge.messages || reaches(used, limit.octets, c->hard) || reaches(messages, limit.messages, c->hard))
-		return c->ttl_high;
-	return c->ttl_mid;
-}
-
-static bool is_fresh(struct gate *g, const struct ask *a, const struct finding *f, msec now)
-{
-	if (f->facts.state == FACTS_FAILED)
-		return false;
-	return a->query.purpose == PURPOSE_PEEK || now - f->facts.taken < lifetime(g, a, f);
-}
-
-/* ---- asking stores ---- */
-
-static struct hash key_of(const struct gate *g, const struct ask *a)
-{
-	struct hash_key key = { g->key.k0 ^ a->store->salt, g->key.k1 };
-	struct str name = a->query.kind == QUERY_PATH ? a->query.address
-			  : a->store->told_domain     ? a->address.whole
-						      : a->address.local;
-	return hash_of(&key, name.at, name.len);
-}
-
-static struct finding known(struct gate *g, const struct ask *a)
-{
-	struct finding f = { .entry = cache_find(g->cache, key_of(g, a)) };
-	if (f.entry)
-		f.facts = entry_facts(f.entry);
-	return f;
-}
-
-/* The store did not answer: the last known facts serve, else the rule `error` decides. */
-static void unanswered(struct gate *g, struct ask *a, const char *note, msec now)
-{
-	struct finding f = known(g, a);
-	f.stale = true;
-	f.note = note;
-	if (f.facts.state == FACTS_FAILED || now - f.facts.taken > g->conf.stale) {
-		f.facts = (struct facts){ .state = FACTS_FAILED };
-		explain(a, &f, &(struct gate_step){ 0 });
-		finish_without(g, a, FACTS_FAILED, note, now);
-	} else if (judge(g, a, &f, now) == NEXT) {
-		pursue(g, a, now);
-	}
-}
-
-static bool set_text(struct lookup *l, const struct ask *a)
-{
-	struct str whole = a->query.kind == QUERY_PATH ? a->query.address : a->address.whole;
-	if (whole.len > sizeof(l->text))
-		return false;
-	if (whole.len)
-		memcpy(l->text, whole.at, whole.len);
-	l->mailbox.address = (struct str){ l->text, whole.len };
-	if (a->query.kind == QUERY_PATH)
-		return true;
-	l->mailbox.local = (struct str){ l->text, a->address.local.len };
-	l->mailbox.domain = (struct str){ l->text + whole.len - a->address.domain.len, a->address.domain.len };
-	return true;
-}
-
-static void wait_for(struct gate *g, struct ask *a, struct lookup *l)
-{
-	list_insert(&l->waiting, &a->waiting);
+	struct ask *a = p->ask;
+	p->cached = false;
+	list_insert(&l->waiting, &p->waiting);
+	if (!list_empty(&a->by_deadline))
+		return; /* it is in its place already */
 	struct list *at = &g->by_deadline;
 	while (at->prev != &g->by_deadline && list_of(at->prev, struct ask, by_deadline)->deadline > a->deadline)
 		at = at->prev;
-	list_remove(&a->by_deadline);
 	list_insert(at, &a->by_deadline);
 }
 
-static void ask_store(struct gate *g, struct ask *a, bool firm, msec now)
+struct lookup *probe_lookup(
+	struct gate *g, struct probe *p, struct hash key, bool firm, bool *fresh, const char **why, msec now)
 {
-	struct hash key = key_of(g, a);
 	struct lookup *l = flight_find(g->flight, key, firm);
-	a->cached = false;
-	if (now >= a->deadline) {
-		unanswered(g, a, "no answer in time", now);
-		return;
-	}
+	p->cached = *fresh = false;
+	*why = "no answer in time";
+	if (now >= p->ask->deadline)
+		return NULL;
 	if (l) {
 		g->stats.joined++;
-		if (now - l->begun >= g->conf.timeout)
-			unanswered(g, a, "no answer in time", now);
-		else
-			wait_for(g, a, l);
-		return;
+		return now - l->begun < g->conf.timeout ? l : NULL;
 	}
 	l = flight_take(g->flight, key, firm, now);
 	if (!l) {
 		g->stats.crowded++;
-		unanswered(g, a, "too many look-ups in flight", now);
-		return;
+		*why = "too many look-ups in flight";
+		return NULL;
 	}
+	*fresh = true;
 	l->gate = g;
-	l->store = (unsigned)(a->store - g->conf.route->stores);
 	g->stats.lookups++;
-	g->stats.recounts += firm;
-	if (!set_text(l, a)) {
-		flight_land(l);
-		flight_release(g->flight, l);
-		unanswered(g, a, "the path is too long", now);
-		return;
-	}
-	wait_for(g, a, l);
-	g->stores.start(g->stores.context, l, now);
+	return l;
 }
 
-/* The next store to be tried: all for the whole address, then all for the address without its extension. */
-static const struct route_store *next_store(struct gate *g, struct ask *a, bool *ours)
+bool lookup_set(struct gate *g, struct lookup *l, struct str whole, size_t local, size_t domain, const struct probe *p)
 {
-	*ours = true;
-	if (a->query.kind == QUERY_PATH)
-		return a->candidate++ == 0 ? route_path_store(g->conf.route, a->path_store) : NULL;
-	for (;;) {
-		const struct route_domain *d = route_find(g->conf.route, &a->address, ours);
-		if (a->candidate < d->n)
-			return &g->conf.route->stores[d->stores[a->candidate++]];
-		struct address base;
-		if (a->base || d->n == 0 || !address_base(&base, &a->address, g->conf.delimiters))
-			return NULL;
-		address_copy(&a->address, &base);
-		a->base = true;
-		a->candidate = 0;
-	}
+	struct buf text = BUF(l->text);
+	buf_put(&text, whole);
+	l->mailbox.address = buf_str(&text);
+	l->mailbox.local = (struct str){ l->text, local };
+	l->mailbox.domain = (struct str){ l->text + whole.len - domain, domain };
+	l->mailbox.host = (struct str){ l->text + text.len, p ? p->host.len : 0 };
+	buf_put(&text, p ? p->host : STR(""));
+	l->mailbox.home = (struct str){ l->text + text.len, p ? p->home.len : 0 };
+	buf_put(&text, p ? p->home : STR(""));
+	if (!text.full)
+		return true;
+	flight_land(l);
+	flight_release(g->flight, l);
+	return false;
 }
-
-/* Tries one store after another until one knows the address or must be waited for. */
-static void pursue(struct gate *g, struct ask *a, msec now)
-{
-	bool ours;
-	while ((a->store = next_store(g, a, &ours))) {
-		struct finding f = known(g, a);
-		a->firm_asked = false;
-		if (!is_fresh(g, a, &f, now)) {
-			if (a->query.purpose == PURPOSE_PEEK)
-				continue;
-			ask_store(g, a, a->query.kind == QUERY_PATH, now);
-			return;
-		}
-		enum outcome outcome = judge(g, a, &f, now);
-		if (outcome == WANTS_FIRM) {
-			a->firm_asked = true;
-			ask_store(g, a, true, now);
-		}
-		if (outcome != NEXT)
-			return;
-	}
-	finish_without(g, a, ours ? FACTS_NO_MAILBOX : FACTS_NOT_OURS, NULL, now);
-}
-
-/* ---- questions ---- */
-
-static void begin(struct gate *g, struct ask *a, msec now)
-{
-	enum address_fault fault = ADDRESS_OK;
-	a->candidate = 0;
-	a->base = false;
-	a->cached = true;
-	a->note = NULL;
-	a->store = NULL;
-	a->limit = (struct limit){ 0 };
-	if (a->query.kind == QUERY_RECIPIENT) {
-		if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.address.len == 0) {
-			if (a->query.purpose == PURPOSE_DELIVER && a->query.size > 0)
-				ledger_resize(g->ledger, a->query.transaction, decide_size(&g->conf.rules, &a->query));
-			finish_unasked(g, a, REASON_NOT_ASKED, NULL, now);
-			return;
-		}
-		fault = address_parse(&a->address, a->query.address, g->conf.fold);
-	}
-	if (fault != ADDRESS_OK)
-		finish_unasked(g, a, REASON_BAD_ADDRESS, address_fault_text(fault), now);
-	else
-		pursue(g, a, now);
-}
-
-void gate_ask(struct gate *g, struct ask *a, msec now)
-{
-	list_init(&a->waiting);
-	list_init(&a->by_deadline);
-	a->deadline = now + g->conf.timeout;
-	a->active = true;
-	g->stats.asked++;
-	begin(g, a, now);
-}
-
-void gate_forget(struct gate *g, struct ask *a)
-{
-	(void)g;
-	if (!a->active)
-		return;
-	list_remove(&a->waiting);
-	list_remove(&a->by_deadline);
-	a->active = false;
-}
-
-void gate_end(struct gate *g, struct hash transaction, bool abandoned, msec now)
-{
-	if (abandoned)
-		ledger_abandon(g->ledger, transaction);
-	else
-		ledger_end(g->ledger, transaction, now);
-}
-
-/* ---- answers of stores ---- */
 
 /* Into the cache with it, if there is a place; the ledger drops and pays. */
 static void learn(struct gate *g, struct hash key, struct facts *is, msec begun, msec now)
@@ -478,65 +223,154 @@ static void learn(struct gate *g, struct hash key, struct facts *is, msec begun,
 	entry_set_facts(e, is);
 }
 
-/* One ask hears what its look-up brought. */
-static void hear(struct gate *g, struct ask *a, struct finding *f, msec now)
-{
-	if (f->facts.state == FACTS_FAILED) {
-		unanswered(g, a, f->note, now);
-		return;
-	}
-	enum outcome outcome = judge(g, a, f, now);
-	if (outcome == WANTS_FIRM) {
-		a->firm_asked = true;
-		ask_store(g, a, true, now);
-	} else if (outcome == NEXT) {
-		pursue(g, a, now);
-	}
-}
-
 void lookup_done(struct lookup *l, msec now)
 {
 	struct gate *g = l->gate;
-	struct hash key = l->key;
-	char note[LOOKUP_NOTE];
 	struct list waiting;
 	assert(l->active);
-	if (l->facts.state == FACTS_FAILED)
+	if (l->of_directory)
+		resolve_learn(g, l);
+	else if (l->facts.state == FACTS_FAILED)
 		g->stats.failed++;
 	else
-		learn(g, key, &l->facts, l->begun, now);
+		learn(g, l->key, &l->facts, l->begun, now);
 	list_init(&waiting);
 	list_each_safe (n, &l->waiting) {
 		list_remove(n);
 		list_insert(&waiting, n);
 	}
-	const struct facts facts = l->facts;
-	memcpy(note, l->note, sizeof(note));
+	struct lookup copy = *l; /* those who must ask on may need its place */
 	flight_land(l);
-	flight_release(g->flight, l); /* those who must ask on may need it */
+	flight_release(g->flight, l);
 	/* An answer may bring the next question of its connection, and with it look-ups and evictions. */
 	while (!list_empty(&waiting)) {
-		struct ask *a = list_of(waiting.next, struct ask, waiting);
-		struct finding f = { .entry = cache_peek(g->cache, key), .facts = facts, .note = note };
-		if (f.entry && facts.state != FACTS_FAILED)
-			f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
-		list_remove(&a->waiting);
-		hear(g, a, &f, now);
+		struct probe *p = list_of(waiting.next, struct probe, waiting);
+		list_remove(&p->waiting);
+		if (copy.of_directory)
+			resolve_hear(g, p, &copy, now);
+		else
+			probe_hear(g, p, &copy.facts, copy.note, now);
 	}
+}
+
+/* ---- questions ---- */
+
+/* A sender whose local part says that another program coded it (SRS, VERP, BATV) is not in any directory. */
+static bool is_coded(struct str local)
+{
+	return str_find(local, '=') < local.len;
+}
+
+/* Begins the check of the envelope sender, if it is to be checked. */
+static void begin_sender(struct gate *g, struct ask *a, struct probe *p, msec now)
+{
+	bool ours;
+	p->of_sender = true;
+	if (!a->query.authenticated && a->query.sender.len &&
+		address_parse(&p->address, a->query.sender, g->conf.fold) == ADDRESS_OK && p->address.domain.len &&
+		!is_coded(p->address.local)) {
+		p->route = route_find(g->conf.route, &p->address, &ours);
+		if (p->route->check_sender) {
+			resolve_start(g, p, now);
+			return;
+		}
+	}
+	probe_done_pass(g, p, REASON_NOT_ASKED, NULL, now);
+}
+
+static void begin_recipient(struct gate *g, struct ask *a, struct probe *p, msec now)
+{
+	bool ours;
+	enum address_fault fault = address_parse(&p->address, a->query.address, g->conf.fold);
+	if (fault != ADDRESS_OK) {
+		probe_done_pass(g, p, REASON_BAD_ADDRESS, address_fault_text(fault), now);
+		return;
+	}
+	p->route = route_find(g->conf.route, &p->address, &ours);
+	if (p->route->n_directories == 0) {
+		probe_start(g, p, now);
+		return;
+	}
+	p->origin = hash_of(&g->key, p->address.whole.at, p->address.whole.len);
+	resolve_start(g, p, now);
+}
+
+static bool checks_senders(const struct gate *g, const struct ask *a)
+{
+	return g->conf.route->checks_senders && a->query.sender.len && a->query.purpose != PURPOSE_PEEK;
+}
+
+static void begin(struct gate *g, struct ask *a, msec now)
+{
+	struct probe *p = &a->first, *sender;
+	list_init(&a->probes);
+	a->pending = a->members = 0;
+	a->cut = NULL;
+	probe_begin(p, a, NULL);
+	switch (a->query.kind) {
+	case QUERY_PATH:
+		p->address.whole = p->address.local = p->address.domain = STR("");
+		probe_start(g, p, now);
+		return;
+	case QUERY_SENDER: begin_sender(g, a, p, now); return;
+	case QUERY_RECIPIENT: break;
+	}
+	if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.address.len == 0) {
+		if (a->query.purpose == PURPOSE_DELIVER && a->query.size > 0)
+			ledger_resize(g->ledger, a->query.transaction, decide_size(&g->conf.rules, &a->query));
+		probe_done_pass(g, p, REASON_NOT_ASKED, NULL, now);
+		return;
+	}
+	sender = checks_senders(g, a) ? lend(g, a, NULL) : NULL;
+	if (sender)
+		begin_sender(g, a, sender, now); /* the recipient's probe is pending: it cannot end the ask */
+	begin_recipient(g, a, p, now);
+}
+
+void gate_ask(struct gate *g, struct ask *a, msec now)
+{
+	list_init(&a->by_deadline);
+	a->deadline = now + g->conf.timeout;
+	a->active = true;
+	g->stats.asked++;
+	begin(g, a, now);
+}
+
+void gate_forget(struct gate *g, struct ask *a)
+{
+	if (!a->active)
+		return;
+	probes_release(g, a);
+	list_remove(&a->by_deadline);
+	a->active = false;
+}
+
+void gate_end(struct gate *g, struct hash transaction, bool abandoned, msec now)
+{
+	if (abandoned)
+		ledger_abandon(g->ledger, transaction);
+	else
+		ledger_end(g->ledger, transaction, now);
 }
 
 /* ---- time and change ---- */
 
 void gate_configure(struct gate *g, const struct gate_conf *conf, msec now)
 {
-	struct list orphans;
-	list_init(&orphans);
-	cancel_all(g, &orphans);
+	struct list again;
+	cancel_all(g);
+	memset(g->distrusted, 0, sizeof(g->distrusted));
 	g->conf = *conf;
 	ledger_set_settle(g->ledger, conf->settle);
-	while (!list_empty(&orphans)) {
-		struct ask *a = list_of(orphans.next, struct ask, waiting);
-		list_remove(&a->waiting);
+	list_init(&again);
+	list_each_safe (n, &g->by_deadline) {
+		list_remove(n);
+		list_insert(&again, n);
+	}
+	while (!list_empty(&again)) {
+		struct ask *a = list_of(again.next, struct ask, by_deadline);
+		list_remove(&a->by_deadline);
+		probes_release(g, a);
 		begin(g, a, now);
 	}
 }
@@ -551,16 +385,39 @@ msec gate_expiry(const struct gate *g)
 	return next;
 }
 
+/* A probe of this ask that waits for a look-up, null: none does. */
+static struct probe *waiting_probe(const struct ask *a)
+{
+	list_each (n, &a->probes) {
+		struct probe *p = list_of(n, struct probe, siblings);
+		if (!list_empty(&p->waiting))
+			return p;
+	}
+	return NULL;
+}
+
+/* Every probe that waits goes on without its answer; the last of them answers the ask, which may at once be asked anew. */
+static void answer_late(struct gate *g, struct ask *a, msec now)
+{
+	struct probe *p;
+	list_remove(&a->by_deadline);
+	g->stats.late++;
+	for (size_t left = a->pending; left > 0 && (p = waiting_probe(a)); left--) {
+		list_remove(&p->waiting);
+		if (p->phase == PROBE_STORE)
+			probe_unanswered(g, p, "no answer in time", now);
+		else
+			resolve_unanswered(g, p, "no answer in time", now);
+	}
+}
+
 void gate_expire(struct gate *g, msec now)
 {
 	while (!list_empty(&g->by_deadline)) {
 		struct ask *a = list_of(g->by_deadline.next, struct ask, by_deadline);
 		if (a->deadline > now)
 			break;
-		list_remove(&a->waiting);
-		list_remove(&a->by_deadline);
-		g->stats.late++;
-		unanswered(g, a, "no answer in time", now);
+		answer_late(g, a, now);
 	}
 	ledger_expire(g->ledger, now);
 }
@@ -570,6 +427,7 @@ struct gate_stats gate_stats(const struct gate *g)
 	struct gate_stats s = g->stats;
 	s.mailboxes = cache_count(g->cache);
 	s.evicted = cache_evicted(g->cache);
+	s.answers = book_count(g->book);
 	s.transactions = ledger_transactions(g->ledger);
 	list_each (n, &g->by_deadline)
 		s.waiting++;

@@ -7,6 +7,9 @@
  *  - Every question is answered exactly once, and at the latest when its deadline has come: by the last known facts
  *    (`stale`), else by the rule `error`. The look-up goes on and warms the cache.
  *  - A refusal on facts that are not firm first asks the store for firm ones.
+ *  - An alias is expanded first, and its members are asked at the same time; see the section `rules`, alias.
+ *
+ * Its rooms: gate.c (questions and their verdicts), probe.c (one mailbox), resolve.c (directories).
  */
 #ifndef CORE_GATE_H
 #define CORE_GATE_H
@@ -14,7 +17,15 @@
 #include "core/bypass.h"
 #include "core/ledger.h"
 #include "core/lookup.h"
-#include "core/route.h"
+#include "core/probe.h"
+#include "core/query.h"
+#include "core/target.h"
+
+/* When an address with several targets is full. */
+enum alias_rule {
+	ALIAS_ALL_FULL, /* when every local target refuses */
+	ALIAS_ANY_FULL, /* when one does */
+};
 
 /* What of the configuration the gate reads. It may change at any turn through gate_configure(). */
 struct gate_conf {
@@ -22,6 +33,7 @@ struct gate_conf {
 	struct rules rules;
 	struct bypass bypass;
 	bool shadow; /* pass everybody, tell what would have been refused */
+	enum alias_rule alias;
 	enum fold fold;
 	struct str delimiters; /* recipient_delimiter, each octet one */
 	msec timeout; /* by then every question has its answer */
@@ -38,20 +50,30 @@ struct gate_size {
 	size_t lookups; /* in flight at once */
 	size_t transactions; /* open at once */
 	size_t charges; /* of open transactions */
+	size_t probes; /* members of aliases under way at once */
+	size_t answers, answer_octets; /* of directories that are kept */
 };
 
-/* How stores are reached. start() ends in exactly one lookup_done(), perhaps at once, unless cancel() came first. */
+/* How stores and directories are reached. start() ends in exactly one lookup_done(), perhaps at once, unless cancel() came
+   first. */
 struct gate_stores {
 	void *context;
 	void (*start)(void *context, struct lookup *, msec now);
 	void (*cancel)(void *context, struct lookup *);
+	/* A directory's canary was found wanting (false), or well after that (true). May be null. */
+	void (*trust)(void *context, unsigned directory, bool good);
 };
 
 /* One step on the way to the verdict, for `check`. */
 struct gate_step {
 	const struct address *address; /* the form that was tried */
-	bool ours; /* its domain has a section, or it is a bare user name */
-	const struct route_store *store; /* null: no store is asked about this domain */
+	unsigned depth; /* 0: the question's address, 1: a member of that alias, and so on */
+	bool of_sender; /* it is the envelope sender's */
+	const struct route_directory *directory; /* asked in this step, then `listing` and `targets` are its answer */
+	enum listing listing;
+	struct str targets;
+	const struct route_store
+		*store; /* asked in this step; both null: `note` tells why the address went no further */
 	struct facts facts;
 	bool cached; /* the facts stood in the cache */
 	bool stale; /* the store did not answer; these are the last known facts, or none */
@@ -79,19 +101,19 @@ struct ask {
 	const char *note; /* of a look-up that failed; valid in done() only, else null */
 
 	/* the gate's own */
-	struct list waiting; /* for a look-up */
+	struct list probes;
 	struct list by_deadline;
 	msec deadline;
-	struct address address;
-	size_t candidate; /* next store of the route to be tried for this form of the address */
-	bool base; /* the form without recipient extension is being tried */
-	bool firm_asked;
+	size_t pending; /* probes that are not done */
+	size_t members; /* probes that were lent to it */
+	const char *cut; /* why the expansion of an alias was not followed to its end, null: it was */
 	bool active;
+	struct probe first;
 };
 
 struct gate_stats {
-	uint64_t asked, hits, lookups, failed, late, joined, recounts, crowded; /* since the start */
-	size_t mailboxes, waiting, transactions;
+	uint64_t asked, hits, lookups, failed, late, joined, recounts, crowded, cut; /* since the start */
+	size_t mailboxes, answers, waiting, transactions;
 	uint64_t evicted, uncharged;
 };
 

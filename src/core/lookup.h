@@ -1,5 +1,5 @@
 /*
- * One question to one store, in flight. Made by the gate, filled by the store. It carries its own text, so that it
+ * One question to one store or directory, in flight. Made by the gate, filled by whom it asks. It carries its own text, so that it
  * outlives the connection that asked.
  */
 #ifndef CORE_LOOKUP_H
@@ -9,18 +9,22 @@
 #include "base/list.h"
 #include "core/facts.h"
 #include "core/mailbox.h"
+#include "core/target.h"
 
 #define LOOKUP_NOTE 256
 
 struct lookup {
 	/* what is asked */
 	struct mailbox mailbox; /* slices into `text` */
-	unsigned store; /* which of the configured stores */
+	bool of_directory; /* a directory is asked; then `listing` and `targets` are the answer, not `facts` */
+	unsigned store; /* which of the configured stores, or directories */
 	bool firm; /* firm facts are wanted: recount if need be */
 	msec begun;
 
 	/* filled by the store before it calls lookup_done() */
 	struct facts facts;
+	enum listing listing;
+	struct str targets; /* a record (core/target.h); stands still until lookup_done() returns */
 	char note[LOOKUP_NOTE]; /* NUL-terminated, one printable line: the path that was read, or why it failed */
 
 	/* the gate's own */

@@ -10,6 +10,7 @@
 
 enum query_kind {
 	QUERY_RECIPIENT, /* `address` is a recipient */
+	QUERY_SENDER, /* does `sender` exist, if it is in a domain whose senders are checked? `address` is not looked at */
 	QUERY_PATH, /* `address` is the absolute path of an mbox file or a Maildir (exim-quotad) */
 };
 
@@ -30,6 +31,7 @@ struct query {
 	enum query_purpose purpose;
 	struct str address; /* as the MTA sent it, without <>. At STAGE_END_OF_MESSAGE empty: several recipients */
 	struct str sender; /* envelope sender, empty: the null sender or not told */
+	bool authenticated; /* the client has proved who it is: its senders are not checked */
 	struct str client; /* address of the SMTP client, empty: not told */
 	uint64_t size; /* octets; 0: not declared; at most INT64_MAX */
 	uint64_t limit; /* octets that the mailbox may hold, as the MTA says; 0: the configuration says it */

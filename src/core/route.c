@@ -41,3 +41,11 @@ const struct route_store *route_path_store(const struct route *r, uint64_t salt)
 			return &r->stores[i];
 	return NULL;
 }
+
+const struct route_store *route_store_named(const struct route *r, struct str name)
+{
+	for (size_t i = 0; i < r->n_stores; i++)
+		if (!r->stores[i].path && str_eq(r->stores[i].name, name))
+			return &r->stores[i];
+	return NULL;
+}

@@ -16,16 +16,31 @@ struct route_store {
 	struct terms terms; /* `domain` and `directory` are filled in per question */
 };
 
+#define ROUTE_DIRECTORIES_MAX 64 /* in one configuration */
+
+struct route_directory {
+	struct str name;
+	uint64_t salt; /* tells its answers from others'; changes when its settings do */
+	msec ttl, ttl_none; /* lifetime of targets, and of "no such address" */
+	struct str canary, canary_absent; /* addresses that must, and must not, exist; empty: none */
+};
+
 struct route_domain {
 	struct str name;
 	const unsigned *stores; /* indices, in the order asked */
 	size_t n;
 	struct limit limit;
+	const unsigned *directories; /* asked before the stores, likewise */
+	size_t n_directories;
+	bool check_sender;
 };
 
 struct route {
 	const struct route_store *stores;
 	size_t n_stores;
+	const struct route_directory *directories;
+	size_t n_directories;
+	bool checks_senders; /* some domain does */
 	const struct route_domain *domains; /* sorted by route_compare() */
 	size_t n_domains;
 	struct route_domain any; /* domains without a section: the stores that are told the domain */
@@ -38,6 +53,9 @@ int route_compare(struct str a, struct str b);
 /* Never null. *ours is true when the domain has a section: then an address that no store knows has no mailbox, else its
    domain is not ours. */
 const struct route_domain *route_find(const struct route *, const struct address *, bool *ours);
+
+/* The store of this name, null when there is none. */
+const struct route_store *route_store_named(const struct route *, struct str name);
 
 /* The store for paths with this salt, null when the configuration has none (any more). */
 const struct route_store *route_path_store(const struct route *, uint64_t salt);

@@ -14,11 +14,13 @@ const char *reason_name(enum reason reason)
 		[REASON_ROOM] = "room",
 		[REASON_NO_LIMIT] = "no-limit",
 		[REASON_NOT_OURS] = "not-ours",
+		[REASON_ELSEWHERE] = "elsewhere",
 		[REASON_NO_MAILBOX] = "no-mailbox",
 		[REASON_FULL] = "full",
 		[REASON_FULL_LONG] = "full-long",
 		[REASON_TOO_LARGE] = "too-large",
 		[REASON_ERROR] = "error",
+		[REASON_FORGED] = "forged",
 		[REASON_BAD_ADDRESS] = "bad-address",
 		[REASON_NOT_ASKED] = "not-asked",
 	};

@@ -16,11 +16,13 @@ enum reason {
 	REASON_ROOM, /* it fits, and was or would be charged */
 	REASON_NO_LIMIT,
 	REASON_NOT_OURS, /* the domain is not ours */
+	REASON_ELSEWHERE, /* its target is elsewhere (a forward, a pipe, a relay), or could not be followed to its end */
 	REASON_NO_MAILBOX,
 	REASON_FULL,
 	REASON_FULL_LONG, /* full for longer than full_for */
 	REASON_TOO_LARGE, /* would not fit into the mailbox were it empty */
 	REASON_ERROR, /* the store did not answer and nothing is known */
+	REASON_FORGED, /* the envelope sender is in a domain of ours and does not exist */
 	REASON_BAD_ADDRESS, /* no address could be made of what the MTA sent */
 	REASON_NOT_ASKED, /* nothing to judge: another protocol state, no recipient, several recipients */
 	REASON_COUNT
@@ -53,6 +55,7 @@ struct verdict {
 	enum action action;
 	enum reason reason;
 	enum waiver waived; /* then the action is a pass, and reason and reply tell what it would have been */
+	bool of_sender; /* the reply speaks of the sender, not of the recipient */
 	bool stale; /* judged by facts that had outlived their time, because the store did not answer */
 	const struct reply *reply; /* null for a pass that was none of a waiver; belongs to the rules */
 };

@@ -93,7 +93,7 @@ static void on_answer(struct ask *ask, msec now)
 	if (v->waived != WAIVED_NOT)
 		report_text(&c->report, "not refused for", v->waived == WAIVED_BYPASS ? "bypass" : "shadow mode");
 	if (v->reply) {
-		reply_print(&out, v->reply, ask->query.address);
+		verdict_print(&out, v, &ask->query);
 		report_str(&c->report, "reply", buf_str(&out));
 	}
 	report_replies(c);

@@ -201,7 +201,8 @@ static bool read_domains(struct config *c)
 			if (!read_domain_stores(c, s, d))
 				return false;
 		} else {
-			*d = (struct route_domain){ d->name, c->route.any.stores, c->route.any.n, d->limit };
+			d->stores = c->route.any.stores;
+			d->n = c->route.any.n;
 		}
 	}
 	qsort(domains, n, sizeof(*domains), by_name);

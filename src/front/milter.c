@@ -13,6 +13,7 @@
  * without its milter.
  */
 #include "wire/milter.h"
+#include "core/decide.h"
 #include "core/query.h"
 #include "front/front.h"
 
@@ -352,7 +353,7 @@ static bool write_verdict(const struct query *q, const struct verdict *v, struct
 	struct buf line = BUF(text);
 	if (v->action == ACTION_PASS)
 		return milter_encode(out, MILTER_CONTINUE, STR(""));
-	reply_print(&line, v->reply, q->address);
+	verdict_print(&line, v, q);
 	return milter_refusal_encode(out, buf_str(&line));
 }
 

@@ -9,6 +9,7 @@
  * In trouble this front never answers, it closes: Postfix then tries again and at last takes its default_action.
  */
 #include "wire/policy.h"
+#include "core/decide.h"
 #include "core/query.h"
 #include "front/front.h"
 #include "front/words.h"
@@ -204,7 +205,7 @@ static enum front_step policy_answer(void *session, const struct query *q, const
 		return send_action(s, out, str_of(word));
 	if (v->action == ACTION_PASS)
 		return send_action(s, out, STR("DUNNO"));
-	reply_print(&action, v->reply, q->address);
+	verdict_print(&action, v, q);
 	return send_action(s, out, buf_str(&action));
 }
 

@@ -10,6 +10,7 @@
  *
  * Never sends "OK" without data (Sendmail crashes on it), and nothing at all to what is no netstring: it closes.
  */
+#include "core/decide.h"
 #include "core/query.h"
 #include "front/front.h"
 #include "wire/netstring.h"
@@ -106,7 +107,7 @@ static void put_access(struct buf *reply, const struct query *q, const struct ve
 		return;
 	}
 	buf_puts(reply, "OK ");
-	reply_print(reply, v->reply, q->address);
+	verdict_print(reply, v, q);
 }
 
 static void put_found(struct buf *reply, const struct query *q)
@@ -137,6 +138,8 @@ static void put_smmapd(struct buf *reply, const struct query *q, const struct ve
 		break;
 	case REASON_ROOM:
 	case REASON_NO_LIMIT:
+	case REASON_ELSEWHERE:
+	case REASON_FORGED: /* a map is not told the sender */
 	case REASON_NOT_ASKED:
 	case REASON_COUNT: break;
 	}

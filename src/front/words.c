@@ -25,6 +25,8 @@ const char *words_choose(const struct words *words, const struct verdict *v)
 		return v->action == ACTION_PASS ? pass : words->too_large ? words->too_large : words->full;
 	case REASON_ROOM:
 	case REASON_NO_LIMIT:
+	case REASON_ELSEWHERE:
+	case REASON_FORGED:
 	case REASON_BAD_ADDRESS:
 	case REASON_NOT_ASKED:
 	case REASON_COUNT: break;

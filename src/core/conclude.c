@@ -1,0 +1,79 @@
+/* The end of a question: which of its probes decides, what is waived, what is charged. */
+#include "core/gate_inside.h"
+
+/* Does this verdict outweigh the other? */
+static bool decides(const struct gate *g, const struct probe *p, const struct probe *other)
+{
+	bool refuses = p->answer.verdict.action != ACTION_PASS, would = other->answer.verdict.action != ACTION_PASS;
+	if (p->of_sender != other->of_sender)
+		return p->of_sender ? refuses : !would; /* a forged sender outweighs everything, a good one nothing */
+	if (refuses != would)
+		return g->conf.alias == ALIAS_ANY_FULL ? refuses : !refuses;
+	/* of two refusals the one that the sender may try again; else the first named */
+	return refuses && p->answer.verdict.action == ACTION_DEFER && other->answer.verdict.action == ACTION_REJECT;
+}
+
+/* The one whose verdict is the answer. An alias itself has none; its members have. */
+static struct probe *choose(const struct gate *g, struct ask *a)
+{
+	struct probe *best = NULL;
+	list_each (n, &a->probes) {
+		struct probe *p = list_of(n, struct probe, siblings);
+		bool counts = p->phase == PROBE_DONE || p->answer.verdict.reason == REASON_ELSEWHERE;
+		if (counts && (!best || decides(g, p, best)))
+			best = p;
+	}
+	return best ? best : &a->first;
+}
+
+/* A refusal that is not to be. */
+static void waive(const struct gate *g, const struct ask *a, struct verdict *v)
+{
+	if (v->action == ACTION_PASS)
+		return;
+	if (bypass_has(&g->conf.bypass, &a->query))
+		v->waived = WAIVED_BYPASS;
+	else if (g->conf.shadow)
+		v->waived = WAIVED_SHADOW;
+	if (v->waived != WAIVED_NOT)
+		v->action = ACTION_PASS;
+}
+
+/* Writes the ledger for one mailbox: rules 1 and 3. A message that bypasses a refusal comes all the same; one that shadow
+   mode lets through is not charged, for then the next verdict would not be what it would have been. */
+static void book(struct gate *g, const struct ask *a, const struct probe *p, msec now)
+{
+	const struct verdict *v = &a->answer.verdict, *own = &p->answer.verdict;
+	struct entry *e = a->members ? cache_peek(g->cache, p->key) : p->entry; /* others may have put it out */
+	bool comes = v->action == ACTION_PASS && v->waived != WAIVED_SHADOW;
+	bool charged = own->reason == REASON_ROOM || (v->waived == WAIVED_BYPASS && own->reply);
+	if (comes && charged && e)
+		ledger_charge(g->ledger, e, a->query.transaction, decide_size(&g->conf.rules, &a->query), now);
+	else if (comes && charged)
+		g->stats.uncharged++;
+	else if (e)
+		ledger_refund(g->ledger, e, a->query.transaction);
+}
+
+/* Every probe has come to its end. The one place where a question is answered. */
+void conclude(struct gate *g, struct ask *a, const struct probe *last, const char *note, msec now)
+{
+	const struct probe *chosen = choose(g, a);
+	a->answer = chosen->answer;
+	a->store = chosen->store;
+	a->limit = (struct limit){ .octets = chosen->answer.limit, .messages = chosen->answer.message_limit };
+	a->note = a->cut ? a->cut : chosen == last ? note : NULL;
+	a->cached = true;
+	waive(g, a, &a->answer.verdict);
+	list_each (n, &a->probes) {
+		const struct probe *p = list_of(n, struct probe, siblings);
+		a->cached = a->cached && p->cached;
+		if (a->query.purpose == PURPOSE_DELIVER && p->answer.facts.state == FACTS_FOUND)
+			book(g, a, p, now);
+	}
+	probes_release(g, a);
+	list_remove(&a->by_deadline);
+	a->active = false;
+	g->stats.hits += a->cached;
+	a->done(a, now); /* which may ask the next question with the same struct */
+}

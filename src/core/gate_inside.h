@@ -1,0 +1,106 @@
+/* What the rooms of the gate share: gate.c, probe.c and resolve.c. Nobody else includes it. */
+#ifndef CORE_GATE_INSIDE_H
+#define CORE_GATE_INSIDE_H
+
+#include "core/book.h"
+#include "core/flight.h"
+#include "core/gate.h"
+
+struct gate {
+	struct gate_conf conf;
+	struct gate_stores stores;
+	struct hash_key key;
+	struct cache *cache;
+	struct ledger *ledger;
+	struct flight *flight;
+	struct book *book;
+	struct probe *probes;
+	struct list spare; /* probes to be lent */
+	struct list by_deadline; /* the asks that wait */
+	bool distrusted[ROUTE_DIRECTORIES_MAX]; /* its canary is not well */
+	struct gate_stats stats;
+};
+
+/* ---- gate.c ---- */
+
+/* The probe has come to its end, with p->answer. The note tells why, null: nothing to tell. When it was the last of its
+   ask, the ask is answered; neither is to be touched after that. */
+void probe_done(struct gate *, struct probe *, const char *note, msec now);
+
+/* The end without a mailbox: decide() judges by the state alone. */
+void probe_done_without(struct gate *, struct probe *, enum facts_state, const char *note, msec now);
+
+/* A pass that rests on nothing. */
+void probe_done_pass(struct gate *, struct probe *, enum reason, const char *note, msec now);
+
+/* A member of the alias `parent`, not started. Null when the bounds are reached. */
+struct probe *probe_lend(struct gate *, const struct probe *parent);
+
+/* One that was lent and is not needed. */
+void probe_return(struct gate *, struct probe *);
+
+/* All probes of the ask go back, done or not. */
+void probes_release(struct gate *, struct ask *);
+
+/* Waits for a look-up, until the ask's deadline. */
+void probe_wait(struct gate *, struct probe *, struct lookup *);
+
+/* A look-up for `key` to wait for: one in flight, or a new one that wants its text and start. Null when there is no
+   sense in waiting: *why tells. *fresh: it is new. */
+struct lookup *probe_lookup(
+	struct gate *, struct probe *, struct hash key, bool firm, bool *fresh, const char **why, msec now);
+
+/* The address, and the hints, as the text of a look-up. False when it does not fit; then the look-up is released. */
+bool lookup_set(struct gate *, struct lookup *, struct str whole, size_t local, size_t domain, const struct probe *);
+
+/* ---- conclude.c ---- */
+
+/* Every probe has come to its end, `last` at last: answers. The one place where a question is answered. */
+void conclude(struct gate *, struct ask *, const struct probe *last, const char *note, msec now);
+
+/* ---- probe.c: stores ---- */
+
+/* Begins with the first store. */
+void probe_start(struct gate *, struct probe *, msec now);
+
+/* A look-up in a store is done. `facts` are the newest. */
+void probe_hear(struct gate *, struct probe *, const struct facts *, const char *note, msec now);
+
+/* Its deadline has come, or nobody could be asked: the last known facts serve. */
+void probe_unanswered(struct gate *, struct probe *, const char *note, msec now);
+
+/* ---- resolve.c: directories ---- */
+
+/* Begins with the first directory; goes on to the stores where there is none. */
+void resolve_start(struct gate *, struct probe *, msec now);
+
+void resolve_hear(struct gate *, struct probe *, const struct lookup *, msec now);
+void resolve_unanswered(struct gate *, struct probe *, const char *note, msec now);
+
+/* The form of the address that is being looked for, and its name in the book. */
+bool resolve_form(const struct gate *, const struct probe *, struct address *out);
+struct hash resolve_key(const struct gate *, const struct route_directory *, struct str whole);
+
+/* Asks the probe's directory. */
+void resolve_ask(struct gate *, struct probe *, struct hash key, const struct address *form, msec now);
+
+/* "No such address" was said, and is to be believed: goes on with the next directory. */
+void resolve_believe(struct gate *, struct probe *, msec now);
+
+/* Into the book with a directory's answer, if it can stand there. Makes an answer that is malformed a failed one. */
+void resolve_learn(struct gate *, struct lookup *);
+
+/* ---- canary.c: is "no such address" to be believed? ---- */
+
+bool canary_guards(const struct route_directory *);
+
+/* True when this is the address of a canary: what is said of it needs no further canary. */
+bool canary_is(const struct route_directory *, struct str whole);
+
+/* The directory said at `negative_taken` that it has no such address: goes on when the canary was asked about. */
+void canary_start(struct gate *, struct probe *, msec negative_taken, msec now);
+
+/* The directory has spoken of the canary. */
+void canary_hear(struct gate *, struct probe *, enum listing, msec now);
+
+#endif

@@ -1,0 +1,280 @@
+/* One mailbox: which stores may know it, what they say, and the verdict on it. */
+#include "core/gate_inside.h"
+
+/* What becomes of a probe after a look at one store's facts. */
+enum outcome {
+	JUDGED,
+	NEXT, /* this store does not know the address */
+	WANTS_FIRM, /* a refusal on facts that are not firm */
+};
+
+/* What is known of the mailbox that is being looked at. */
+struct finding {
+	struct entry *entry; /* null when the cache has no place for it */
+	struct facts facts;
+	const char *note; /* null: the facts stood in the cache */
+	bool stale;
+	/* with state FACTS_FOUND */
+	struct terms terms;
+	struct limit limit;
+	struct charge charge;
+};
+
+static void pursue(struct gate *g, struct probe *p, msec now);
+
+/* Whose limit and rule hold, and what was let in. */
+static void weigh(struct gate *g, const struct probe *p, struct finding *f)
+{
+	const struct ask *a = p->ask;
+	f->terms = p->store->terms;
+	f->charge = a->also;
+	if (p->route)
+		f->terms.domain = p->route->limit;
+	f->terms.directory = p->limit;
+	if (a->query.limit)
+		f->terms.directory = (struct limit){ .named = true, .octets = a->query.limit };
+	f->limit = decide_limit(&f->terms, &f->facts);
+	if (f->entry) {
+		struct charge known = ledger_others(g->ledger, f->entry, a->query.transaction);
+		f->charge.octets += known.octets;
+		f->charge.messages += known.messages;
+	}
+}
+
+static void explain(const struct probe *p, const struct finding *f, bool firm_wanted)
+{
+	struct ask *a = p->ask;
+	if (!a->explain)
+		return;
+	struct gate_step step = { .address = &p->address,
+		.store = p->store,
+		.facts = f->facts,
+		.cached = f->note == NULL,
+		.stale = f->stale,
+		.note = f->note,
+		.firm_wanted = firm_wanted };
+	for (const struct probe *up = p->parent; up; up = up->parent)
+		step.depth++;
+	if (f->facts.state == FACTS_FOUND) {
+		step.charge = f->charge;
+		step.limit = f->limit;
+		step.terms = f->terms;
+	}
+	a->explain(a, &step);
+}
+
+/* Keeps since when the mailbox is full on the store's own figures: even one octet would not fit. */
+static void keep_full_since(struct finding *f, msec now)
+{
+	bool full = decide_is_full(&f->terms, f->limit, f->facts.usage, f->facts.messages, 1);
+	if (!full)
+		f->facts.full_since = 0;
+	else if (f->facts.full_since == 0)
+		f->facts.full_since = now >= 1000 ? now : 1000;
+	if (f->entry)
+		f->entry->full_since = (uint32_t)(f->facts.full_since / 1000);
+}
+
+/* Judges by what was found and weighed, unless the mailbox is not there or the facts are too weak to refuse on. */
+static enum outcome judge(struct gate *g, struct probe *p, struct finding *f, msec now)
+{
+	const struct ask *a = p->ask;
+	if (f->facts.state != FACTS_FOUND) {
+		explain(p, f, false);
+		return NEXT;
+	}
+	keep_full_since(f, now);
+	struct verdict verdict = decide(&g->conf.rules, &f->terms, &a->query, &f->facts, f->charge, now);
+	bool weak = verdict.action != ACTION_PASS && !f->facts.firm && !f->stale && !p->firm_asked &&
+		    a->query.purpose != PURPOSE_PEEK;
+	explain(p, f, weak);
+	if (weak)
+		return WANTS_FIRM;
+	verdict.stale = f->stale;
+	p->entry = f->entry;
+	p->answer = (struct answer){ .verdict = verdict,
+		.facts = f->facts,
+		.charge = f->charge,
+		.limit = f->limit.octets,
+		.message_limit = f->limit.messages };
+	probe_done(g, p, f->note, now);
+	return JUDGED;
+}
+
+/* ---- how long facts live ---- */
+
+static bool reaches(uint64_t used, uint64_t limit, unsigned percent)
+{
+	return limit && used >= limit / 100 * percent + limit % 100 * percent / 100;
+}
+
+static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
+{
+	a = a > UINT64_MAX - b ? UINT64_MAX : a + b;
+	return a > UINT64_MAX - c ? UINT64_MAX : a + c;
+}
+
+/* By usage, charges and this message; rule 9 of the ledger: charges that reach `soft` end the facts early. */
+static msec lifetime(const struct gate *g, const struct ask *a, const struct finding *f)
+{
+	const struct gate_conf *c = &g->conf;
+	if (a->query.kind == QUERY_PATH)
+		return c->ttl_high; /* the MTA holds the limit: how near it is, only the MTA knows */
+	if (f->facts.state != FACTS_FOUND)
+		return c->ttl_none;
+	uint64_t used = sum(f->facts.usage, f->charge.octets, decide_size(&c->rules, &a->query));
+	uint64_t messages = sum(f->facts.messages, f->charge.messages, 1);
+	if (!reaches(used, f->limit.octets, c->soft) && !reaches(messages, f->limit.messages, c->soft))
+		return c->ttl_low;
+	if (f->charge.messages || reaches(used, f->limit.octets, c->hard) ||
+		reaches(messages, f->limit.messages, c->hard))
+		return c->ttl_high;
+	return c->ttl_mid;
+}
+
+static bool is_fresh(const struct gate *g, const struct ask *a, const struct finding *f, msec now)
+{
+	if (f->facts.state == FACTS_FAILED)
+		return false;
+	return a->query.purpose == PURPOSE_PEEK || now - f->facts.taken < lifetime(g, a, f);
+}
+
+/* ---- asking stores ---- */
+
+/* The mailbox's name in the cache. Where a directory told host or home, they are part of it: whoever is moved to another
+   host has another mailbox. */
+static struct hash key_of(const struct gate *g, const struct probe *p)
+{
+	struct hash_key key = { g->key.k0 ^ p->store->salt, g->key.k1 };
+	struct str name = p->ask->query.kind == QUERY_PATH ? p->ask->query.address
+			  : p->store->told_domain          ? p->address.whole
+							   : p->address.local;
+	struct hash h = hash_of(&key, name.at, name.len);
+	if (p->host.len + p->home.len == 0)
+		return h;
+	key = (struct hash_key){ h.a, h.b ^ p->host.len };
+	return hash_of(&key, p->text, p->host.len + p->home.len);
+}
+
+/* Finds what the cache has of the mailbox at hand, and weighs it. */
+static struct finding known(struct gate *g, struct probe *p)
+{
+	struct finding f = { 0 };
+	p->key = key_of(g, p);
+	f.entry = cache_find(g->cache, p->key);
+	if (f.entry)
+		f.facts = entry_facts(f.entry);
+	if (f.facts.state == FACTS_FOUND)
+		weigh(g, p, &f);
+	return f;
+}
+
+void probe_unanswered(struct gate *g, struct probe *p, const char *note, msec now)
+{
+	struct finding f = known(g, p);
+	f.stale = true;
+	f.note = note;
+	if (f.facts.state == FACTS_FAILED || now - f.facts.taken > g->conf.stale) {
+		f.facts = (struct facts){ .state = FACTS_FAILED };
+		explain(p, &f, false);
+		probe_done_without(g, p, FACTS_FAILED, note, now);
+	} else if (judge(g, p, &f, now) == NEXT) {
+		pursue(g, p, now);
+	}
+}
+
+static void ask_store(struct gate *g, struct probe *p, bool firm, msec now)
+{
+	const struct ask *a = p->ask;
+	const char *why;
+	bool fresh, path = a->query.kind == QUERY_PATH;
+	struct lookup *l = probe_lookup(g, p, p->key, firm, &fresh, &why, now);
+	if (!l) {
+		probe_unanswered(g, p, why, now);
+		return;
+	}
+	if (fresh) {
+		l->store = (unsigned)(p->store - g->conf.route->stores);
+		g->stats.recounts += firm && !path;
+		if (!lookup_set(g, l, path ? a->query.address : p->address.whole, p->address.local.len,
+			    p->address.domain.len, p)) {
+			probe_unanswered(g, p, "the name is too long", now);
+			return;
+		}
+	}
+	probe_wait(g, p, l);
+	if (fresh)
+		g->stores.start(g->stores.context, l, now);
+}
+
+/* The next store to be tried: all for the whole address, then all for the address without its extension. */
+static const struct route_store *next_store(struct gate *g, struct probe *p)
+{
+	if (p->ask->query.kind == QUERY_PATH)
+		return p->candidate++ == 0 ? route_path_store(g->conf.route, p->ask->path_store) : NULL;
+	for (;;) {
+		size_t n = p->only ? 1 : p->route->n;
+		if (p->candidate < n) {
+			size_t i = p->candidate++;
+			return p->only ? p->only : &g->conf.route->stores[p->route->stores[i]];
+		}
+		if (p->exact || p->form == FORM_BASE || n == 0 ||
+			!address_base(&p->address, &p->address, g->conf.delimiters))
+			return NULL;
+		p->form = FORM_BASE;
+		p->candidate = 0;
+	}
+}
+
+/* Tries one store after another until one knows the address or must be waited for. */
+static void pursue(struct gate *g, struct probe *p, msec now)
+{
+	const struct ask *a = p->ask;
+	while ((p->store = next_store(g, p))) {
+		struct finding f = known(g, p);
+		p->firm_asked = false;
+		if (!is_fresh(g, a, &f, now)) {
+			if (a->query.purpose == PURPOSE_PEEK)
+				continue;
+			ask_store(g, p, a->query.kind == QUERY_PATH, now);
+			return;
+		}
+		enum outcome outcome = judge(g, p, &f, now);
+		if (outcome == WANTS_FIRM) {
+			p->firm_asked = true;
+			ask_store(g, p, true, now);
+		}
+		if (outcome != NEXT)
+			return;
+	}
+	bool ours = p->route != &g->conf.route->any || p->parent || p->exact;
+	probe_done_without(g, p, ours ? FACTS_NO_MAILBOX : FACTS_NOT_OURS, NULL, now);
+}
+
+void probe_start(struct gate *g, struct probe *p, msec now)
+{
+	p->phase = PROBE_STORE;
+	p->form = FORM_WHOLE;
+	p->candidate = 0;
+	pursue(g, p, now);
+}
+
+void probe_hear(struct gate *g, struct probe *p, const struct facts *facts, const char *note, msec now)
+{
+	struct finding f = { .entry = cache_peek(g->cache, p->key), .facts = *facts, .note = note };
+	if (facts->state == FACTS_FAILED) {
+		probe_unanswered(g, p, note, now);
+		return;
+	}
+	if (f.entry)
+		f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
+	if (f.facts.state == FACTS_FOUND)
+		weigh(g, p, &f);
+	enum outcome outcome = judge(g, p, &f, now);
+	if (outcome == WANTS_FIRM) {
+		p->firm_asked = true;
+		ask_store(g, p, true, now);
+	} else if (outcome == NEXT) {
+		pursue(g, p, now);
+	}
+}
