@@ -185,6 +185,8 @@ static void put_question(struct drive *d, const struct query *q)
 		buf_printf(t, " limit=%llu", (unsigned long long)q->limit);
 	put_member(t, "sender", q->sender);
 	put_member(t, "client", q->client);
+	if (q->authenticated)
+		buf_puts(t, " authenticated");
 	if (!hash_is_none(q->transaction))
 		buf_printf(t, " transaction=%zu", transaction_number(d, q->transaction));
 	if (q->purpose != PURPOSE_DELIVER)

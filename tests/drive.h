@@ -5,7 +5,7 @@
  *
  * The transcript, a line for each event:
  *   connect HOST
- *   ? rcpt|end-of-message|path KEY=VALUE...     a question; what is empty or the usual is left out
+ *   ? rcpt|end-of-message|path KEY=VALUE...     a question; what is empty or the usual is left out; "authenticated"
  *   < LINE                                      sent to the client
  *   ended N, abandoned N                        transaction N, numbered as they come up
  *   complaint: TEXT

@@ -28,7 +28,7 @@ struct milter_conf {
 enum stage { AT_CONNECT, AT_HELO, AT_MAIL, AT_RCPT, AT_END, STAGES };
 
 /* The macros that are kept. */
-enum macro { CLIENT_ADDR, RCPT_MAILER, MSG_SIZE, MACROS };
+enum macro { CLIENT_ADDR, AUTH_AUTHEN, RCPT_MAILER, MSG_SIZE, MACROS };
 
 struct value {
 	unsigned char len; /* 0: not told */
@@ -133,10 +133,21 @@ static struct str value_get(const struct value *v)
 	return (struct str){ v->text, v->len };
 }
 
+/* Of a login matters only whether there is one. */
+static bool macro_put(struct value *v, enum macro m, struct str text)
+{
+	return value_put(v, m == AUTH_AUTHEN && text.len ? STR("+") : text);
+}
+
 /* A set of macros replaces the former one for its command, and those of later commands. */
 static enum front_step take_macros(struct milter_session *s, struct str data)
 {
-	static const char *const names[MACROS] = { "{client_addr}", "{rcpt_mailer}", "{msg_size}" };
+	static const char *const names[MACROS] = {
+		[CLIENT_ADDR] = "{client_addr}",
+		[AUTH_AUTHEN] = "{auth_authen}",
+		[RCPT_MAILER] = "{rcpt_mailer}",
+		[MSG_SIZE] = "{msg_size}",
+	};
 	struct str rest, name, value;
 	unsigned char command;
 	if (!milter_macros_decode(&command, data, &rest))
@@ -145,19 +156,25 @@ static enum front_step take_macros(struct milter_session *s, struct str data)
 	forget_from(s, stage);
 	while (stage < STAGES && milter_macro_decode(&name, &value, &rest))
 		for (enum macro m = CLIENT_ADDR; m < MACROS; m++)
-			if (str_eq(name, str_of(names[m])) && !value_put(&s->macros[stage][m], value))
+			if (str_eq(name, str_of(names[m])) && !macro_put(&s->macros[stage][m], m, value))
 				s->complaint = "the value of a macro is too long";
 	return FRONT_SEND;
 }
 
 /* The newest that the MTA said of it. */
+static struct str newest(const struct milter_session *s, enum macro m)
+{
+	enum stage stage = AT_END;
+	while (stage > AT_CONNECT && s->macros[stage][m].len == 0)
+		stage--;
+	return value_get(&s->macros[stage][m]);
+}
+
 static struct str client_of(const struct milter_session *s)
 {
-	const struct value *v = &s->connected;
-	for (enum stage stage = AT_CONNECT; stage < STAGES; stage++)
-		if (s->macros[stage][CLIENT_ADDR].len)
-			v = &s->macros[stage][CLIENT_ADDR];
-	struct str client = value_get(v);
+	struct str client = newest(s, CLIENT_ADDR);
+	if (client.len == 0)
+		client = value_get(&s->connected);
 	return str_starts(client, STR("IPv6:")) ? str_from(client, 5) : client;
 }
 
@@ -241,6 +258,7 @@ static void fill(const struct milter_session *s, struct query *q, enum query_sta
 	q->purpose = PURPOSE_DELIVER;
 	q->sender = (struct str){ s->sender.text, s->sender.len };
 	q->client = client_of(s);
+	q->authenticated = newest(s, AUTH_AUTHEN).len > 0;
 	q->transaction = s->transaction;
 }
 
