@@ -5,6 +5,7 @@
 #ifndef CORE_LOOKUP_H
 #define CORE_LOOKUP_H
 
+#include "base/buf.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "core/facts.h"
@@ -39,6 +40,15 @@ struct lookup {
 	void *store_data;
 	char text[MAILBOX_PATH_MAX];
 };
+
+/* Sets the note: cleaned, and cut to fit. */
+static inline void lookup_note(struct lookup *l, struct str note)
+{
+	struct buf b = BUF(l->note);
+	b.cap--;
+	buf_put_clean(&b, note);
+	l->note[b.len] = '\0';
+}
 
 /* The store has filled in facts and note. Exactly one per start, unless cancel came first. Defined by the gate. */
 void lookup_done(struct lookup *, msec now);
