@@ -1,0 +1,251 @@
+"""Questions by UDP: each is answered to where it came from, and a flood costs neither memory nor the log."""
+import os
+import re
+import signal
+import socket
+import time
+
+import pytest
+
+from enclosure import free_port, mbox, until
+from policy import one_shot
+
+FULL, OK = b"CHECK_QUOTA full@example.org", b"CHECK_QUOTA ok@example.org"
+SO_RCVBUFFORCE = 33
+
+
+def free_udp_port(host="127.0.0.1"):
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind((host, 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def configuration(mail):
+    mbox(mail / "full", 205_000)
+    mbox(mail / "ok", 0)
+    line = f"inet:127.0.0.1:{free_port()}"
+
+    def make(port, more="", words="", rules="", host="127.0.0.1"):
+        return (f'listen line {{ protocol = check_quota  address = "{line}" }}\n'
+                f'listen udp {{ protocol = check_quota  address = "udp:{host}:{port}"  {more}  {words} }}\n'
+                f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail  helpers = 2 }}\n'
+                f"domain example.org {{ store = boxes }}\nrules {{ {rules} }}\n")
+    return make
+
+
+class Client:
+    """One socket; answers come back to it."""
+
+    def __init__(self, port, host="127.0.0.1", source=None):
+        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 23)
+        if source:
+            self.socket.bind((source, 0))
+        self.socket.connect(("::1" if host == "[::1]" else host, port))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.socket.close()
+
+    def send(self, *datagrams):
+        for datagram in datagrams:
+            self.socket.send(datagram)
+
+    def receive(self, seconds=5):
+        """The next datagram, null when none comes in time."""
+        self.socket.settimeout(seconds)
+        try:
+            return self.socket.recv(65536)
+        except TimeoutError:
+            return None
+
+    def ask(self, datagram):
+        self.send(datagram)
+        return self.receive()
+
+    def all(self, seconds=0.5):
+        found = []
+        while (one := self.receive(seconds)) is not None:
+            found.append(one)
+        return found
+
+
+@pytest.fixture
+def port():
+    return free_udp_port()
+
+
+def test_answers_end_as_questions_do(quotagate, configuration, port):
+    quotagate(configuration(port))
+    with Client(port) as client:
+        assert client.ask(FULL) == b"QUOTA_FULL"
+        assert client.ask(FULL + b"\n") == b"QUOTA_FULL\n"
+        assert client.ask(OK + b"\r\n") == b"QUOTA_OK\n"
+        assert client.ask(b"CHECK_QUOTA full") == b"QUOTA_FULL"
+        assert client.ask(b"SHOW_QUOTA full") == b"using=205000 limit=204800 available=-200\n"
+        assert client.ask(b"xyzzy") == b"ERROR\n"
+        assert client.ask(OK + b"\n" + FULL + b"\n") == b"QUOTA_OK\n", "one question a datagram"
+        assert client.all() == []
+
+
+def test_ipv6(quotagate, configuration):
+    port = free_udp_port("::1")
+    quotagate(configuration(port, host="[::1]"))
+    with Client(port, "::1") as client:
+        assert client.ask(FULL) == b"QUOTA_FULL"
+
+
+@pytest.mark.parametrize("datagram,reason", [
+    (b"", "empty"), (b"a" * 2049, "longer"), (b"CHECK_QUOTA " + b"a" * 65_000, "longer"), (b"\n" * 65_507, "longer"),
+], ids=["nothing", "an octet more than a request", "a long name", "the longest"])
+def test_what_no_question_can_be_is_dropped(quotagate, configuration, port, datagram, reason):
+    gate = quotagate(configuration(port))
+    with Client(port) as client:
+        client.send(datagram)
+        assert client.ask(FULL) == b"QUOTA_FULL"
+        assert client.all() == []
+    gate.says(f"event=bad-request listener=udp client=127.0.0.1 .*{reason}")
+
+
+def test_strangers_get_no_answer(quotagate, configuration, port):
+    gate = quotagate(configuration(port, 'allow = {"127.0.0.1"}'))
+    with Client(port, source="127.0.0.2") as stranger, Client(port) as client:
+        for _ in range(100):
+            stranger.send(FULL)
+        assert client.ask(FULL) == b"QUOTA_FULL"
+        assert stranger.all() == []
+    assert re.findall(r"event=refused-client listener=udp client=(\S+)", gate.said()) == ["127.0.0.2"]
+
+
+def resident(gate):
+    with open(f"/proc/{gate.pid()}/status") as status:
+        return int(re.search(r"VmRSS:\s*(\d+)", status.read())[1])
+
+
+def test_bursts_are_answered_and_cost_no_memory(quotagate, configuration, port):
+    gate = quotagate(configuration(port, rules="timeout = 10s"))
+    sizes = []
+    with Client(port) as client:
+        for _ in range(8):
+            client.send(*[FULL, OK] * 500)
+            answers = client.all()
+            assert sorted(set(answers)) == [b"QUOTA_FULL", b"QUOTA_OK"]
+            assert len(answers) == 1000, "the socket's buffer holds a burst"
+            assert answers.count(b"QUOTA_FULL") == 500
+            sizes.append(resident(gate))
+    assert sizes[-1] - sizes[1] < 1024, sizes
+
+
+def test_rubbish_in_bursts_fills_neither_log_nor_memory(quotagate, configuration, port):
+    gate = quotagate(configuration(port))
+    with Client(port) as client:
+        for _ in range(5):
+            client.send(*[os.urandom(1 + n) for n in range(1000)], b"a" * 60_000)
+            client.all()
+        before = resident(gate)
+        for _ in range(20):
+            client.send(*[os.urandom(1 + n) for n in range(1000)], b"a" * 60_000)
+            client.all(0.1)
+        assert client.ask(OK) == b"QUOTA_OK"
+    assert gate.said().count("event=bad-request") == 1
+    assert resident(gate) - before < 1024
+
+
+def test_spoofed_sources_fill_no_log(quotagate, configuration, port):
+    gate = quotagate(configuration(port, 'allow = {"192.0.2.0/24"}'))
+    for n in range(300):
+        with Client(port, source=f"127.0.{n // 200}.{n % 200 + 1}") as client:
+            client.send(FULL)
+    gate.says("event=refused-client")
+    time.sleep(0.3)
+    assert gate.said().count("event=refused-client") <= 33
+
+
+def stopped(gate):
+    helpers = until(lambda: len(gate.helpers()) == 2 and gate.helpers(), "there are helpers")
+    for pid in helpers:
+        os.kill(pid, signal.SIGSTOP)
+    return helpers
+
+
+def test_no_more_wait_than_max_clients(quotagate, configuration, port):
+    gate = quotagate(configuration(port, "max_clients = 5", rules="timeout = 1s"))
+    helpers = stopped(gate)
+    with Client(port) as client:
+        client.send(*[FULL] * 20)
+        assert client.all(2) == [b"QUOTA_OK"] * 5, "nothing is known, and error = pass"
+        gate.says("event=too-many-clients listener=udp max_clients=5")
+        for pid in helpers:
+            os.kill(pid, signal.SIGCONT)
+        until(lambda: client.ask(FULL) == b"QUOTA_FULL", "it goes on")
+
+
+def test_the_end_waits_for_the_last_answer(quotagate, configuration, port):
+    gate = quotagate(configuration(port, rules="timeout = 1s"))
+    helpers = stopped(gate)
+    with Client(port) as client:
+        client.send(*[FULL] * 3)
+        time.sleep(0.3)
+        gate.signal(signal.SIGTERM)
+        for pid in helpers:
+            os.kill(pid, signal.SIGCONT)
+        assert client.all(1) == [b"QUOTA_FULL"] * 3
+    assert gate.process.wait(5) == 0
+
+
+def test_the_end_comes_though_no_answer_does(quotagate, configuration, port):
+    gate = quotagate(configuration(port, rules="timeout = 1s"))
+    stopped(gate)
+    with Client(port) as client:
+        client.send(*[FULL] * 3)
+        time.sleep(0.3)
+        began = time.monotonic()
+        gate.signal(signal.SIGTERM)
+        assert gate.process.wait(10) == 0
+        assert time.monotonic() - began < 4
+
+
+def test_reload(quotagate, configuration, port):
+    gate = quotagate(configuration(port))
+    other = free_udp_port()
+    with Client(port) as client:
+        assert client.ask(FULL) == b"QUOTA_FULL"
+        gate.reload(configuration(port, words="words { full = OVER }"))
+        gate.says("event=reloaded")
+        assert client.ask(FULL) == b"OVER"
+        gate.reload(configuration(other))
+        with Client(other) as moved:
+            until(lambda: refuses(moved) == b"QUOTA_FULL", "the new address is served")
+        assert refuses(client) is None
+        gate.reload(configuration(port))
+        until(lambda: refuses(client) == b"QUOTA_FULL", "the old one again")
+
+
+def refuses(client):
+    """The answer, null also when nobody is there."""
+    try:
+        client.send(FULL)
+        return client.receive(0.5)
+    except ConnectionError:
+        return None
+
+
+def test_an_address_is_not_shared(quotagate, idle_quotagate, configuration, port):
+    gate = quotagate(configuration(port))
+    second = idle_quotagate(configuration(port).replace("listen line", "listen elsewhere").replace(
+        gate.addresses()[0], f"inet:127.0.0.1:{free_port()}"), name="second").launch()
+    assert second.process.wait(10) == 2
+    assert f"127.0.0.1:{port}" in second.said()
+    with Client(port) as client:
+        assert client.ask(FULL) == b"QUOTA_FULL"
+
+
+def test_a_port_serves_streams_and_datagrams(quotagate, configuration):
+    port = free_port()
+    quotagate(configuration(port) + f'listen both {{ protocol = check_quota  address = "inet:127.0.0.1:{port}" }}\n')
+    with Client(port) as client:
+        assert client.ask(FULL) == b"QUOTA_FULL"
+    assert one_shot(f"inet:127.0.0.1:{port}", FULL.decode()) == "QUOTA_FULL"
