@@ -180,7 +180,8 @@ static struct str client_of(const struct milter_session *s)
 
 /* ---- before the first message ---- */
 
-/* Asking Postfix for the macros of one stage leaves the other stages without any, so each that matters is named. */
+/* Asking Postfix for the macros of one stage leaves the other stages without any, so each that matters is named.
+   Sendmail (8.17.1) heeds the list of the end of the message only when there is one of EOH, 6, as well. */
 static enum front_step negotiate(struct milter_session *s, struct str data, struct buf *out)
 {
 	static const uint32_t wanted = MILTER_NOCONNECT | MILTER_NOHELO | MILTER_NOBODY | MILTER_NOHDRS | MILTER_NOEOH |
@@ -190,6 +191,7 @@ static enum front_step negotiate(struct milter_session *s, struct str data, stru
 		{ 2, STR("i {auth_authen} {mail_host} {mail_addr}") },
 		{ 3, STR("i {client_addr} {rcpt_mailer} {rcpt_host} {rcpt_addr}") },
 		{ 5, STR("i {msg_size}") },
+		{ 6, STR("") },
 	};
 	struct milter_options offer, ours;
 	struct str rest;
