@@ -48,8 +48,10 @@ static struct {
 	struct box boxes[MAILBOXES];
 	struct client clients[CLIENTS];
 	struct {
-		bool open;
+		bool open, arrived;
 		msec begun;
+		const struct box *arrived_box; /* that of its one charge, else null */
+		uint64_t arrived_octets;
 	} transactions[TRANSACTIONS + 1];
 	struct lookup *held[64];
 	size_t n_held;
@@ -108,12 +110,15 @@ static void end_transaction(unsigned t, bool given_back, msec at)
 			end_charge(b, b->open[t], at);
 		b->open[t] = 0;
 	}
-	m.transactions[t].open = false;
+	m.transactions[t].open = m.transactions[t].arrived = false;
+	m.transactions[t].arrived_box = NULL;
 }
 
 static void charge(struct box *b, unsigned t, uint64_t octets)
 {
-	if (t == 0) {
+	if (t && m.transactions[t].arrived_box == b)
+		return;
+	if (t == 0 || m.transactions[t].arrived) {
 		end_charge(b, octets, m.now);
 		return;
 	}
@@ -122,6 +127,24 @@ static void charge(struct box *b, unsigned t, uint64_t octets)
 		m.transactions[t].begun = m.now;
 	}
 	b->open[t] = octets;
+}
+
+/* The message is here: its charges end, the transaction goes on. */
+static void arrive(unsigned t)
+{
+	size_t n = 0;
+	if (!m.transactions[t].open || m.transactions[t].arrived)
+		return;
+	m.transactions[t].arrived = true;
+	for (size_t i = 0; i < MAILBOXES; i++) {
+		struct box *b = &m.boxes[i];
+		if (!b->open[t])
+			continue;
+		m.transactions[t].arrived_box = n++ ? NULL : b;
+		m.transactions[t].arrived_octets = b->open[t];
+		end_charge(b, b->open[t], m.now);
+		b->open[t] = 0;
+	}
 }
 
 /* A look-up begun then brings these figures: rules 7 and 8. */
@@ -165,6 +188,10 @@ static void check_sum(const struct box *b, unsigned without, struct charge got)
 	}
 	if (!m.roomy)
 		return;
+	if (without && m.transactions[without].arrived_box == b) { /* it may be paid or dropped by now */
+		uint64_t own = m.transactions[without].arrived_octets;
+		least = least > own ? least - own : 0;
+	}
 	require(got.octets >= open + least && got.octets <= open + most, "charges", b, got.octets, open + least,
 		open + most);
 	require(got.messages >= messages && got.messages <= messages + b->n, "charged messages", b, got.messages,
@@ -241,10 +268,11 @@ static void check_answer(const struct client *c, const struct box *b)
 		b->limit);
 	if (c->ask.query.purpose != PURPOSE_DELIVER)
 		return;
-	if (a->verdict.action == ACTION_PASS)
-		charge(&m.boxes[c->box], c->transaction, size);
-	else
+	if (a->verdict.action != ACTION_PASS) {
 		m.boxes[c->box].open[c->transaction] = 0;
+		return;
+	}
+	charge(&m.boxes[c->box], c->transaction, size);
 }
 
 static void on_done(struct ask *a, msec now)
@@ -256,6 +284,9 @@ static void on_done(struct ask *a, msec now)
 	c->waiting = false;
 	if (a->query.address.len)
 		check_answer(c, &m.boxes[c->box]);
+	if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.purpose == PURPOSE_DELIVER && c->transaction &&
+		a->query.address.len && a->answer.verdict.action == ACTION_PASS)
+		arrive(c->transaction);
 	if (c->again) {
 		c->again--;
 		ask(c);
@@ -296,6 +327,8 @@ static void end_message(struct client *c)
 	for (size_t i = 0; i < MAILBOXES && t && size; i++)
 		if (m.boxes[i].open[t])
 			m.boxes[i].open[t] = size;
+	if (t)
+		arrive(t);
 }
 
 static void on_peek(struct ask *a, msec now)
@@ -325,6 +358,8 @@ static void check_box(const struct box *b)
 		return;
 	check_sum(b, 0, all);
 	for (unsigned t = 1; t <= TRANSACTIONS; t++) {
+		if (m.transactions[t].arrived_box == b)
+			continue;
 		peek(b, t, &others);
 		require(all.octets - others.octets == b->open[t], "the charge of an open transaction", b,
 			all.octets - others.octets, b->open[t], b->open[t]);

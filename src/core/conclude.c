@@ -71,6 +71,9 @@ void conclude(struct gate *g, struct ask *a, const struct probe *last, const cha
 		if (a->query.purpose == PURPOSE_DELIVER && p->answer.facts.state == FACTS_FOUND)
 			book(g, a, p, now);
 	}
+	if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.purpose == PURPOSE_DELIVER &&
+		a->answer.verdict.action == ACTION_PASS)
+		ledger_arrive(g->ledger, a->query.transaction, now);
 	probes_release(g, a);
 	list_remove(&a->by_deadline);
 	a->active = false;

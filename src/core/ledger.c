@@ -3,6 +3,7 @@
 #include "base/list.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define NONE UINT32_MAX
 
@@ -19,6 +20,10 @@ struct transaction {
 	msec begun;
 	uint32_t first; /* of its records */
 	uint32_t n;
+	bool arrived; /* its message is here: its charges have ended */
+	uint32_t arrived_key[3]; /* then, if it had one charge: the mailbox */
+	uint64_t arrived_octets; /* and the charge, else 0 */
+	msec arrived_taken; /* and the age of its facts */
 };
 
 struct ledger {
@@ -119,7 +124,7 @@ static void put_ended(struct ledger *l, struct entry *e, uint64_t octets, msec e
 	tally_end(&e->tally, octets, ended > 0 ? (uint32_t)(ended / 1000) : 0, width ? width : 1);
 }
 
-static void close_transaction(struct ledger *l, struct transaction *t, bool given_back, msec ended)
+static void end_charges(struct ledger *l, struct transaction *t, bool given_back, msec ended)
 {
 	while (t->first != NONE) {
 		struct record *r = &l->records[t->first];
@@ -129,6 +134,11 @@ static void close_transaction(struct ledger *l, struct transaction *t, bool give
 			put_ended(l, e, r->octets, ended);
 		release_record(l, t, &t->first);
 	}
+}
+
+static void close_transaction(struct ledger *l, struct transaction *t, bool given_back, msec ended)
+{
+	end_charges(l, t, given_back, ended);
 	list_remove(&t->same_chain);
 	list_remove(&t->by_age);
 	list_insert(l->free.next, &t->by_age); /* first: its memory is warm */
@@ -147,20 +157,28 @@ static struct transaction *open_transaction(struct ledger *l, struct hash id, ms
 	t->begun = now;
 	t->first = NONE;
 	t->n = 0;
+	t->arrived = false;
+	t->arrived_octets = 0;
 	l->open++;
 	return t;
+}
+
+static bool has_arrived(const struct transaction *t, const struct entry *e)
+{
+	return t->arrived_octets && memcmp(t->arrived_key, e->key, sizeof(e->key)) == 0;
 }
 
 struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash id)
 {
 	struct charge all = tally_sum(&e->tally);
 	uint32_t *link;
-	if (e->tally.open_messages == 0)
-		return all;
-	struct transaction *t = find(l, id);
+	struct transaction *t = all.messages ? find(l, id) : NULL;
 	const struct record *own = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
-	if (own) {
-		all.octets -= own->octets < all.octets ? own->octets : all.octets;
+	/* Newer figures may have it, and have paid for it: then it is not known to be among the charges. */
+	bool arrived = t && has_arrived(t, e) && entry_facts(e).taken == t->arrived_taken;
+	uint64_t octets = own ? own->octets : arrived ? t->arrived_octets : 0;
+	if (octets) {
+		all.octets -= octets < all.octets ? octets : all.octets;
 		all.messages--;
 	}
 	return all;
@@ -173,9 +191,11 @@ void ledger_charge(struct ledger *l, struct entry *e, struct hash id, uint64_t o
 	if (!t && !hash_is_none(id))
 		t = open_transaction(l, id, now);
 	struct record *r = t ? record_of(l, t, mailbox, &link) : NULL;
+	if (t && has_arrived(t, e))
+		return;
 	if (r) {
 		tally_unopen(&e->tally, r->octets);
-	} else if (!t || t->n == LEDGER_MAILBOXES || l->free_record == NONE) {
+	} else if (!t || t->arrived || t->n == LEDGER_MAILBOXES || l->free_record == NONE) {
 		put_ended(l, e, octets, now);
 		return;
 	} else {
@@ -212,6 +232,22 @@ void ledger_resize(struct ledger *l, struct hash id, uint64_t octets)
 		tally_open(&e->tally, octets);
 		r->octets = octets;
 	}
+}
+
+void ledger_arrive(struct ledger *l, struct hash id, msec now)
+{
+	struct transaction *t = find(l, id);
+	if (!t || t->arrived)
+		return;
+	t->arrived = true;
+	if (t->n == 1) {
+		const struct record *r = &l->records[t->first];
+		const struct entry *e = cache_at(l->cache, r->mailbox);
+		memcpy(t->arrived_key, e->key, sizeof(t->arrived_key));
+		t->arrived_taken = entry_facts(e).taken;
+		t->arrived_octets = r->octets;
+	}
+	end_charges(l, t, false, now);
 }
 
 void ledger_end(struct ledger *l, struct hash id, msec now)

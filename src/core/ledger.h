@@ -34,6 +34,11 @@ void ledger_refund(struct ledger *, struct entry *, struct hash id);
 /* The true size became known: every charge of the transaction becomes `octets` (rule 4). */
 void ledger_resize(struct ledger *, struct hash id, uint64_t octets);
 
+/* The message is here and was let in (END-OF-MESSAGE): its charges wait to be paid from now on, for the store may grow by it
+   long before the MTA says that the transaction is over. If it has one charge, that mailbox is still judged without it
+   when the same transaction asks again (rule 3); nothing more is charged to that mailbox. */
+void ledger_arrive(struct ledger *, struct hash id, msec now);
+
 /* The transaction is over: its charges wait to be paid (rule 6). Unknown ids are ignored. */
 void ledger_end(struct ledger *, struct hash id, msec now);
 

@@ -154,9 +154,33 @@ static void rule_4_unknown_size_is_1_until_the_end_of_the_message(void **state)
 		/* No size says nothing. */
 		end_of_message(2, "", 0, tx);
 		charged(800, 1);
+		/* What has come is not given back: it goes by rules 7 and 8. */
 		gate_end(w.gate, transaction(tx), true, w.now);
+		charged(800, 1);
+		pass_time(w.conf.settle + SECONDS(2));
+		look_up();
 		charged(0, 0);
 	}
+}
+
+/* The store may grow by it long before the MTA says that the transaction is over. */
+static void rule_8_a_message_that_is_here_is_paid(void **state)
+{
+	(void)state;
+	know(100, 1000);
+	want(ask(0, "joe@a.example", 300, 1), REASON_ROOM);
+	box(0, "joe@a.example", 400, 1000);
+	look_up();
+	charged(300, 1); /* it might as well have been another's */
+	box(0, "joe@a.example", 100, 1000);
+	look_up();
+	want(end_of_message(0, "joe@a.example", 300, 1), REASON_ROOM);
+	charged(300, 1);
+	want(end_of_message(0, "joe@a.example", 300, 1), REASON_ROOM);
+	charged(300, 1);
+	box(0, "joe@a.example", 400, 1000);
+	look_up();
+	charged(0, 0);
 }
 
 static void rule_5_charges_outlive_failures_and_time(void **state)
@@ -468,6 +492,7 @@ int main(void)
 		TEST(rule_7_settled_charges_go_at_a_lookup),
 		TEST(rule_7_counts_from_the_beginning_of_the_lookup),
 		TEST(rule_8_growth_pays_ended_charges),
+		TEST(rule_8_a_message_that_is_here_is_paid),
 		TEST(rule_8_oldest_first),
 		TEST(rule_8_a_correction_is_no_growth),
 		TEST(rule_9_asked_again_at_most_once_per_ttl_high),
