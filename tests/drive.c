@@ -176,7 +176,10 @@ static size_t transaction_number(struct drive *d, struct hash transaction)
 static void put_question(struct drive *d, const struct query *q)
 {
 	struct buf *t = &d->transcript;
-	const char *what = q->kind == QUERY_PATH ? "path" : q->stage == STAGE_RCPT ? "rcpt" : "end-of-message";
+	const char *what = q->kind == QUERY_PATH     ? "path"
+			   : q->kind == QUERY_SENDER ? "mail"
+			   : q->stage == STAGE_RCPT  ? "rcpt"
+						     : "end-of-message";
 	buf_printf(t, "? %s", what);
 	put_member(t, "address", q->address);
 	if (q->size)

@@ -90,7 +90,7 @@ struct hash resolve_key(const struct gate *g, const struct route_directory *d, s
 static const struct route_directory *next_directory(struct gate *g, struct probe *p, struct address *form)
 {
 	const struct route_domain *d = p->route;
-	for (; p->form < FORM_END; p->form++, p->candidate = 0)
+	for (; p->form < (p->exact ? FORM_BASE : FORM_END); p->form++, p->candidate = 0)
 		if (p->candidate < d->n_directories && resolve_form(g, p, form))
 			return &g->conf.route->directories[d->directories[p->candidate++]];
 	return NULL;
@@ -116,9 +116,31 @@ static bool is_same(struct str a, struct str b)
 	return str_eq_nocase(a, b);
 }
 
+/* A target without a domain is in that of the alias. */
 static bool is_own(const struct target *t, const struct address *form)
 {
-	return t->address.len == 0 || is_same(t->address, form->whole);
+	bool bare = str_rfind(t->address, '@') == t->address.len;
+	return t->address.len == 0 || is_same(t->address, bare ? form->local : form->whole);
+}
+
+/* It names itself: the directories behind this one may know its mailbox, else the stores. No other form is tried. */
+static void stand_for_itself(struct probe *p, const struct address *form)
+{
+	address_copy(&p->address, form);
+	p->form = FORM_WHOLE;
+	p->exact = p->unlisted = true;
+}
+
+static bool parse_target(const struct gate *g, struct address *out, const struct target *t, const struct address *form)
+{
+	char text[2 * ADDRESS_MAX];
+	struct buf b = BUF(text);
+	buf_put(&b, t->address.len ? t->address : form->whole);
+	if (t->address.len && str_rfind(t->address, '@') == t->address.len && form->domain.len) {
+		buf_putc(&b, '@');
+		buf_put(&b, form->domain);
+	}
+	return !b.full && address_parse(out, buf_str(&b), g->conf.fold) == ADDRESS_OK;
 }
 
 /* The stores take over: the directory has named the mailbox. */
@@ -156,8 +178,7 @@ static struct probe *make_member(struct gate *g, struct probe *p, const struct t
 	struct probe *m = probe_lend(g, p);
 	if (!m)
 		return NULL;
-	struct str text = t->address.len ? t->address : form->whole;
-	if (t->kind == TARGET_ELSEWHERE || address_parse(&m->address, text, g->conf.fold) != ADDRESS_OK) {
+	if (t->kind == TARGET_ELSEWHERE || !parse_target(g, &m->address, t, form)) {
 		m->phase = PROBE_DONE;
 		return m;
 	}
@@ -168,7 +189,8 @@ static struct probe *make_member(struct gate *g, struct probe *p, const struct t
 		m->phase = PROBE_STORE;
 		take_hints(g, m, t);
 	} else if (is_same(m->address.whole, form->whole)) {
-		m->phase = PROBE_STORE; /* an alias that keeps a copy: it names its own mailbox */
+		m->candidate = p->candidate; /* an alias that keeps a copy */
+		stand_for_itself(m, form);
 	} else if (!ours || is_ancestor(p, m->origin) || depth_of(m) > DEPTH_MOST) {
 		m->phase = PROBE_DONE;
 	}
@@ -180,7 +202,12 @@ static void start_member(struct gate *g, struct probe *m, msec now)
 	bool loop = is_ancestor(m->parent, m->origin);
 	switch (m->phase) {
 	case PROBE_STORE: go_to_mailbox(g, m, now); break;
-	case PROBE_DIRECTORY: resolve_start(g, m, now); break;
+	case PROBE_DIRECTORY:
+		if (m->exact)
+			pursue(g, m, now);
+		else
+			resolve_start(g, m, now);
+		break;
 	case PROBE_CANARY:
 	case PROBE_EXPANDED:
 	case PROBE_DONE: {
@@ -245,7 +272,7 @@ static enum outcome follow(struct gate *g, struct probe *p, struct str targets, 
 		return RESOLVED;
 	}
 	if (first.kind == TARGET_ADDRESS) {
-		p->unlisted = true; /* it stands for itself: others may know its mailbox */
+		stand_for_itself(p, form);
 		return NEXT;
 	}
 	take_hints(g, p, &first);

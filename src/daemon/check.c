@@ -45,22 +45,66 @@ static void report_facts(struct report *r, const struct gate_step *step, msec no
 			r, "warning", "maildirsize was not written by Courier's hand; is rule = dovecot-2.3 meant?");
 }
 
+static void put_target(struct buf *out, const struct target *t)
+{
+	static const char *const kinds[] = { "mailbox", "", "elsewhere" };
+	buf_puts(out, kinds[t->kind]);
+	buf_puts(out, t->kind == TARGET_ADDRESS || t->address.len == 0 ? "" : " ");
+	buf_put(out, t->address);
+	if (t->limit.named && t->limit.octets)
+		buf_printf(out, " limit=%llu", (unsigned long long)t->limit.octets);
+	else if (t->limit.named)
+		buf_puts(out, " limit=none");
+	if (t->limit.messages)
+		buf_printf(out, " messages=%u", t->limit.messages);
+	buf_puts(out, t->store.len ? " store=" : "");
+	buf_put(out, t->store);
+	buf_puts(out, t->host.len ? " host=" : "");
+	buf_put(out, t->host);
+	buf_puts(out, t->home.len ? " home=" : "");
+	buf_put(out, t->home);
+}
+
+/* As many as fit. */
+static void report_targets(struct report *r, struct str targets)
+{
+	char text[2048];
+	struct buf out = BUF(text);
+	struct target t;
+	for (bool first = true; target_get(&t, &targets); first = false) {
+		buf_puts(&out, first ? "" : ", ");
+		put_target(&out, &t);
+	}
+	report_str(r, "targets", buf_str(&out));
+}
+
 static void on_step(struct ask *ask, const struct gate_step *step)
 {
+	static const char *const listings[] = { "did not answer", "domain not known", "no such address",
+		"not listed here", "listed" };
 	struct check *c = list_of(ask, struct check, ask);
 	struct report *r = &c->report;
 	report_open(r, "step");
-	report_str(r, "tried as", step->address->whole);
-	if (step->store)
+	report_str(r, step->of_sender ? "sender tried as" : "tried as", step->address->whole);
+	if (step->depth)
+		report_number(r, "alias depth", step->depth);
+	if (step->directory) {
+		report_str(r, "directory", step->directory->name);
+		report_text(r, "answer", listings[step->listing]);
+	} else if (step->store) {
 		report_str(r, "store", step->store->name);
-	report_text(r, "answer", states[step->facts.state]);
+		report_text(r, "answer", states[step->facts.state]);
+	}
+	if (step->directory && step->listing == LISTING_TARGETS)
+		report_targets(r, step->targets);
 	if (step->note && step->note[0])
 		report_text(r, "note", step->note);
-	if (step->facts.state == FACTS_FOUND)
+	if (step->store && step->facts.state == FACTS_FOUND)
 		report_facts(r, step, engine_now(&c->engine));
 	report_close(r);
 	c->steps++;
-	c->unanswered = c->unanswered || step->facts.state == FACTS_FAILED;
+	c->unanswered = c->unanswered || (step->directory && step->listing == LISTING_FAILED) ||
+			(step->store && step->facts.state == FACTS_FAILED);
 }
 
 /* What each listener would write. */
@@ -130,6 +174,12 @@ static void report_daemon(struct check *c, struct str address)
 	report_close(&c->report);
 }
 
+static void put_name(struct buf *out, const char *name)
+{
+	buf_puts(out, out->len ? " " : "");
+	buf_puts(out, name);
+}
+
 static void report_route(struct check *c, struct str text)
 {
 	const struct config *config = c->engine.config;
@@ -141,11 +191,14 @@ static void report_route(struct check *c, struct str text)
 	const struct route_domain *d = route_find(&config->route, &a, &ours);
 	char names[1024];
 	struct buf out = BUF(names);
-	for (size_t i = 0; i < d->n; i++) {
-		buf_puts(&out, i ? " " : "");
-		buf_puts(&out, config->stores[d->stores[i]].name);
-	}
 	report_str(&c->report, "parsed", a.whole);
+	for (size_t i = 0; i < d->n_directories; i++)
+		put_name(&out, config->directories[d->directories[i]].name);
+	if (d->n_directories)
+		report_str(&c->report, "directories asked", buf_str(&out));
+	out.len = 0;
+	for (size_t i = 0; i < d->n; i++)
+		put_name(&out, config->stores[d->stores[i]].name);
 	report_text(&c->report, "domain",
 		a.domain.len == 0 ? "none: a bare user name"
 		: ours            ? "has a section"

@@ -1,8 +1,6 @@
-#include "daemon/config.h"
+#include "daemon/config_inside.h"
 
-#include "daemon/settings.h"
 #include "io/rights.h"
-#include "store/path.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -11,20 +9,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#define SETTINGS_MAX 65536
-
 extern const struct front control_front;
-
-static const struct options_store path_store_options = { .helpers = 2, .helper_timeout = SECONDS(60) };
 
 /* ---- users ---- */
 
-struct user {
-	uid_t uid;
-	gid_t gid;
-};
-
-static bool find_user(const char *name, struct user *out)
+bool config_find_user(const char *name, struct user *out)
 {
 	const struct passwd *pw = getpwnam(name);
 	if (pw)
@@ -40,8 +29,8 @@ static void settle_user(struct config *c, enum config_use use)
 	const char *name = c->top->user;
 	c->root = use == CONFIG_RUN_AS_ROOT;
 	if (!name && c->root)
-		name = find_user("quotagate", &u) ? "quotagate" : "nobody";
-	if (name && !find_user(name, &u))
+		name = config_find_user("quotagate", &u) ? "quotagate" : "nobody";
+	if (name && !config_find_user(name, &u))
 		conf_complain(c->conf, top, "user", "there is no user `%s`", name);
 	else if (use == CONFIG_RUN && u.uid != geteuid())
 		conf_complain(c->conf, top, "user", "only root can become `%s`", name);
@@ -50,185 +39,22 @@ static void settle_user(struct config *c, enum config_use use)
 	c->gid = u.gid;
 }
 
-static void settle_store_user(struct config *c, const struct conf_section *s, struct config_store *store,
-	const char *name, enum config_use use)
+void config_settle_helper(struct config *c, const struct conf_section *s, const char *name, enum config_use use,
+	struct config_helper *helper)
 {
 	struct user u = { c->uid, c->gid };
-	store->user = name ? name : c->user;
-	if (name && !find_user(name, &u))
+	helper->user = name ? name : c->user;
+	if (name && !config_find_user(name, &u))
 		conf_complain(c->conf, s, "user", "there is no user `%s`", name);
 	else if (name && use == CONFIG_RUN && u.uid != geteuid())
-		conf_complain(c->conf, s, "user", "only root can read mail as `%s`", name);
-	store->uid = u.uid;
-	store->gid = u.gid;
+		conf_complain(c->conf, s, "user", "only root can read as `%s`", name);
+	helper->uid = u.uid;
+	helper->gid = u.gid;
 }
 
-/* ---- stores ---- */
-
-static uint64_t settings_digest(struct config *c, const struct conf_section *s, const struct config_store *store)
-{
-	static char text[SETTINGS_MAX];
-	struct buf b = BUF(text);
-	struct hash_key key = { 0, 0 };
-	buf_puts(&b, store->type->name);
-	buf_puts(&b, store->user ? store->user : "");
-	buf_put_u64(&b, (uint64_t)c->route.stores[store - c->stores].terms.rule);
-	settings_put(&b, store->type->opts, store->blocking.conf);
-	if (b.full)
-		conf_complain(c->conf, s, NULL, "the settings are longer than %d octets", SETTINGS_MAX);
-	return hash_of(&key, b.at, b.len).a | 1; /* 0 means none */
-}
-
-static struct limit limit_of(uint64_t octets, uint64_t messages)
-{
-	return (struct limit){ .named = octets || messages, .octets = octets, .messages = (uint32_t)messages };
-}
-
-/* Fills store number i, which `s` describes, of a type that is known. */
-static void add_store(struct config *c, size_t i, const struct conf_section *s, const struct blocking_type *type,
-	const struct options_store *o, const char *user, enum config_use use)
-{
-	struct config_store *store = &c->stores[i];
-	struct route_store *r = &c->route_stores[i];
-	struct err err;
-	*store = (struct config_store){ .name = s->title, .type = type, .options = o };
-	store->blocking = (struct blocking_conf){ .name = s->title,
-		.type = type,
-		.conf = s->own,
-		.helpers = (unsigned)o->helpers,
-		.hang = o->helper_timeout,
-		.set = i };
-	store->rule_given = conf_given(s, "rule");
-	r->terms.rule = store->rule_given ? (enum store_rule)o->rule : type->rule;
-	r->terms.grace = o->grace;
-	r->terms.ignore_store_limit = o->limit_from == LIMIT_FROM_CONFIG;
-	r->terms.store = limit_of(o->limit, o->message_limit);
-	r->name = str_of(s->title);
-	settle_store_user(c, s, store, user, use);
-	if (type->check && !type->check(s->own, &err)) {
-		conf_complain(c->conf, s, NULL, "%s", err.text);
-		return;
-	}
-	if (type->prepare)
-		type->prepare(s->own, r->terms.rule);
-	r->told_domain = type->told_domain && type->told_domain(s->own);
-	r->salt = settings_digest(c, s, store);
-	c->sets[i] = (struct nursery_set){ .name = s->title,
-		.uid = c->root ? store->uid : (uid_t)-1,
-		.gid = store->gid,
-		.user = c->root ? store->user : NULL,
-		.run = blocking_run,
-		.arg = &store->blocking };
-}
-
-static bool is_kind(const struct conf_section *s, const char *kind)
+bool config_is_kind(const struct conf_section *s, const char *kind)
 {
 	return strcmp(s->kind->name, kind) == 0;
-}
-
-/* The stores of `store` sections first, so that a domain's list can name them by number, then those of listeners. */
-static void read_stores(struct config *c, enum config_use use)
-{
-	size_t n = 0;
-	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));)
-		if (is_kind(s, "store") && s->variant) {
-			const struct options_store *o = s->common;
-			add_store(c, n++, s, registry_store(s->variant->name), o, o->user, use);
-		}
-	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
-		const struct registry_front *f =
-			is_kind(s, "listen") && s->variant ? registry_front(s->variant->name) : NULL;
-		if (!f || !f->store)
-			continue;
-		const struct path_conf *path = s->own;
-		struct route_store *r = &c->route_stores[n];
-		add_store(c, n, s, f->store, &path_store_options, path->user, use);
-		c->stores[n].blocking.helpers = (unsigned)path->helpers;
-		r->path = true;
-		r->terms.ignore_store_limit = true;
-		n++;
-	}
-	c->route.n_stores = n;
-}
-
-/* ---- domains ---- */
-
-static int by_name(const void *a, const void *b)
-{
-	return route_compare(((const struct route_domain *)a)->name, ((const struct route_domain *)b)->name);
-}
-
-static bool find_store(const struct config *c, const char *name, unsigned *index)
-{
-	for (unsigned i = 0; i < c->route.n_stores; i++)
-		if (!c->route.stores[i].path && strcmp(c->stores[i].name, name) == 0) {
-			*index = i;
-			return true;
-		}
-	return false;
-}
-
-/* The numbers of the stores that a domain's section names; false: out of memory. */
-static bool read_domain_stores(struct config *c, const struct conf_section *s, struct route_domain *d)
-{
-	const struct options_domain *o = s->common;
-	unsigned *stores = calloc(o->store.n ? o->store.n : 1, sizeof(*stores));
-	if (!stores)
-		return false;
-	d->stores = c->domain_stores[d - c->route_domains] = stores;
-	for (size_t i = 0; i < o->store.n; i++) {
-		if (find_store(c, o->store.at[i], &stores[d->n]))
-			d->n++;
-		else
-			conf_complain(c->conf, s, "store", "there is no section store %s", o->store.at[i]);
-	}
-	return true;
-}
-
-static bool read_domains(struct config *c)
-{
-	struct route_domain *domains = c->route_domains;
-	size_t n = 0;
-	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
-		if (!is_kind(s, "domain"))
-			continue;
-		const struct options_domain *o = s->common;
-		struct route_domain *d = &domains[n++];
-		d->name = str_of(s->title);
-		d->limit = limit_of(o->limit, o->message_limit);
-		c->route.n_domains = n;
-		if (conf_given(s, "store")) {
-			if (!read_domain_stores(c, s, d))
-				return false;
-		} else {
-			d->stores = c->route.any.stores;
-			d->n = c->route.any.n;
-		}
-	}
-	qsort(domains, n, sizeof(*domains), by_name);
-	for (size_t i = 1; i < n; i++)
-		if (by_name(&domains[i - 1], &domains[i]) == 0)
-			conf_complain(c->conf, conf_section_get(c->conf, "domain", domains[i].name.at), NULL,
-				"domain %s has two sections: the case of letters does not count", domains[i].name.at);
-	return true;
-}
-
-/* Domains without a section, and bare user names. */
-static bool read_default_routes(struct config *c)
-{
-	size_t n = c->route.n_stores;
-	c->route.any.stores = c->any = calloc(n + 1, sizeof(*c->any));
-	c->route.bare.stores = c->bare = calloc(n + 1, sizeof(*c->bare));
-	if (!c->any || !c->bare)
-		return false;
-	for (unsigned i = 0; i < n; i++) {
-		if (c->route.stores[i].path)
-			continue;
-		c->bare[c->route.bare.n++] = i;
-		if (c->route.stores[i].told_domain)
-			c->any[c->route.any.n++] = i;
-	}
-	return true;
 }
 
 /* ---- listeners ---- */
@@ -240,7 +66,7 @@ static void settle_access(struct config *c, const struct conf_section *s, struct
 	l->access = (struct endpoint_access){
 		.mode = o->mode, .owner = c->root ? c->uid : (uid_t)-1, .group = c->root ? c->gid : (gid_t)-1
 	};
-	if (o->owner && find_user(o->owner, &u))
+	if (o->owner && config_find_user(o->owner, &u))
 		l->access.owner = u.uid;
 	else if (o->owner)
 		conf_complain(c->conf, s, "owner", "there is no user `%s`", o->owner);
@@ -306,7 +132,7 @@ static bool read_listeners(struct config *c)
 	while (path < c->route.n_stores && !c->route.stores[path].path)
 		path++;
 	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
-		if (!is_kind(s, "listen") || !s->variant)
+		if (!config_is_kind(s, "listen") || !s->variant)
 			continue;
 		struct config_listener *l = &c->listeners[c->n_listeners++];
 		const struct registry_front *f = registry_front(s->variant->name);
@@ -358,10 +184,12 @@ static void read_rules(struct config *c)
 	reply(&r->unknown_reject, o->unknown_reject);
 	reply(&r->unknown_defer, o->unknown_defer);
 	reply(&r->error_defer, o->error_defer);
+	reply(&r->forged, o->forged);
 	c->gate.fold = (enum fold)o->fold;
 	c->gate.delimiters = str_of(o->recipient_delimiter);
 	c->gate.timeout = o->timeout;
 	c->gate.shadow = o->shadow;
+	c->gate.alias = (enum alias_rule)o->alias;
 }
 
 static bool read_bypass(struct config *c)
@@ -397,7 +225,10 @@ static void read_cache(struct config *c)
 	c->size = (struct gate_size){ .mailboxes = o->mailboxes,
 		.lookups = o->lookups,
 		.transactions = o->transactions,
-		.charges = 4 * o->transactions };
+		.charges = 4 * o->transactions,
+		.probes = o->members,
+		.answers = o->answers,
+		.answer_octets = o->answers * 512 };
 	if (o->soft > o->hard)
 		conf_complain(c->conf, conf_section_get(c->conf, "cache", NULL), "soft",
 			"soft (%u) must not be above hard (%u)", g->soft, g->hard);
@@ -425,46 +256,15 @@ static void read_control(struct config *c)
 	l->access = (struct endpoint_access){ .mode = 0600, .owner = c->root ? c->uid : (uid_t)-1, .group = (gid_t)-1 };
 }
 
-static void read_plan(struct config *c)
-{
-	static char text[SETTINGS_MAX];
-	struct buf b = BUF(text);
-	struct hash_key key = { 0, 0 };
-	for (size_t i = 0; i < c->route.n_stores; i++) {
-		buf_puts(&b, c->stores[i].name);
-		buf_putc(&b, '\n');
-		buf_put_u64(&b, c->route.stores[i].salt);
-		buf_put_u64(&b, c->sets[i].uid);
-		buf_putc(&b, ' ');
-		buf_put_u64(&b, c->stores[i].blocking.helpers);
-		buf_putc(&b, ' ');
-		buf_put_u64(&b, (uint64_t)c->stores[i].blocking.hang);
-		buf_putc(&b, '\n');
-	}
-	if (b.full)
-		conf_complain(
-			c->conf, NULL, NULL, "too many stores: their settings are longer than %d octets", SETTINGS_MAX);
-	c->plan =
-		(struct nursery_plan){ .sets = c->sets, .n = c->route.n_stores, .digest = hash_of(&key, b.at, b.len) };
-}
-
 /* ---- all of it ---- */
 
 static bool reserve(struct config *c)
 {
-	size_t stores = 1, listeners = 1, domains = 1;
-	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
-		stores += is_kind(s, "store") || is_kind(s, "listen");
-		listeners += is_kind(s, "listen");
-		domains += is_kind(s, "domain");
-	}
-	c->stores = calloc(stores, sizeof(*c->stores));
-	c->sets = calloc(stores, sizeof(*c->sets));
-	c->route.stores = c->route_stores = calloc(stores, sizeof(*c->route_stores));
-	c->route.domains = c->route_domains = calloc(domains, sizeof(*c->route_domains));
-	c->domain_stores = calloc(domains, sizeof(*c->domain_stores));
+	size_t listeners = 1;
+	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));)
+		listeners += config_is_kind(s, "listen");
 	c->listeners = calloc(listeners, sizeof(*c->listeners));
-	return c->domain_stores && c->stores && c->sets && c->route_stores && c->route_domains && c->listeners;
+	return c->listeners != NULL;
 }
 
 struct config *config_read(const char *file, enum config_use use)
@@ -486,14 +286,12 @@ struct config *config_read(const char *file, enum config_use use)
 	c->log = single(c, "log");
 	settle_user(c, use);
 	read_control(c);
-	read_stores(c, use);
-	if (!read_default_routes(c) || !read_domains(c) || !read_bypass(c) || !read_listeners(c)) {
+	if (!config_read_routes(c, use) || !read_bypass(c) || !read_listeners(c)) {
 		config_put(c);
 		return NULL;
 	}
 	read_rules(c);
 	read_cache(c);
-	read_plan(c);
 	c->gate.route = &c->route;
 	return c;
 }
@@ -513,18 +311,10 @@ void config_put(struct config *c)
 {
 	if (!c || --c->references)
 		return;
-	for (size_t i = 0; i < c->route.n_domains; i++)
-		free(c->domain_stores[i]);
 	for (size_t i = 0; i < c->n_listeners; i++)
 		free(c->listeners[i].allow);
-	free(c->domain_stores);
-	free(c->any);
-	free(c->bare);
+	config_free_routes(c);
 	free(c->clients);
-	free(c->route_domains);
-	free(c->route_stores);
-	free(c->stores);
-	free(c->sets);
 	free(c->listeners);
 	conf_free(c->conf);
 	free(c);

@@ -9,6 +9,7 @@
 #include "core/gate.h"
 #include "daemon/options.h"
 #include "daemon/registry.h"
+#include "directory/asking.h"
 #include "io/endpoint.h"
 #include "io/log.h"
 #include "io/nursery.h"
@@ -21,15 +22,27 @@ enum config_use {
 	CONFIG_RUN_AS_ROOT, /* started as root: the daemon becomes its user, helpers become theirs */
 };
 
+/* Whom the helper processes of a store or directory become. */
+struct config_helper {
+	const char *user; /* null: the daemon's */
+	uid_t uid;
+	gid_t gid;
+};
+
 struct config_store {
 	const char *name;
 	const struct blocking_type *type;
 	const struct options_store *options;
 	struct blocking_conf blocking;
 	bool rule_given; /* else the rule is the type's default */
-	const char *user; /* null: the daemon's */
-	uid_t uid;
-	gid_t gid;
+	struct config_helper helper;
+};
+
+struct config_directory {
+	const char *name;
+	const struct directory_type *type;
+	struct asking_conf asking;
+	struct config_helper helper;
 };
 
 struct config_listener {
@@ -53,6 +66,7 @@ struct config {
 	const struct options_log *log;
 
 	struct config_store *stores; /* as many as route.n_stores */
+	struct config_directory *directories; /* as many as route.n_directories */
 	struct config_listener *listeners;
 	size_t n_listeners;
 	struct route route;
@@ -71,8 +85,9 @@ struct config {
 
 	/* what `route` points to */
 	struct route_store *route_stores;
+	struct route_directory *route_directories;
 	struct route_domain *route_domains;
-	unsigned **domain_stores; /* by domain, before they were sorted */
+	unsigned **domain_numbers; /* of directories and stores; by domain, before they were sorted */
 	unsigned *any, *bare;
 	struct network *clients; /* of the bypass */
 };

@@ -79,7 +79,8 @@ void decision_log(const struct ask *a, const char *listener, msec now)
 	if (v->waived != WAIVED_NOT)
 		decision_put(&out, "waived", str_of(v->waived == WAIVED_BYPASS ? "bypass" : "shadow"));
 	decision_put(&out, "listener", str_of(listener));
-	decision_put(&out, a->query.kind == QUERY_PATH ? "path" : "recipient", a->query.address);
+	if (a->query.kind != QUERY_SENDER)
+		decision_put(&out, a->query.kind == QUERY_PATH ? "path" : "recipient", a->query.address);
 	put_number(&out, "size", a->query.size);
 	if (a->query.sender.len)
 		decision_put(&out, "sender", a->query.sender);

@@ -31,16 +31,30 @@ static void on_turn(uv_prepare_t *turn)
 static void on_start(void *context, struct lookup *l, msec now)
 {
 	struct engine *e = context;
-	struct store *store = e->stores[l->store];
 	(void)now;
-	store->type->start(store, l);
+	if (l->of_directory)
+		e->directories[l->store]->calls->start(e->directories[l->store], l);
+	else
+		e->stores[l->store]->type->start(e->stores[l->store], l);
 }
 
 static void on_cancel(void *context, struct lookup *l)
 {
 	struct engine *e = context;
-	struct store *store = (e->leaving ? e->leaving : e->stores)[l->store];
-	store->type->cancel(store, l);
+	struct store **stores = e->left_stores ? e->left_stores : e->stores;
+	struct directory **directories = e->left_directories ? e->left_directories : e->directories;
+	if (l->of_directory)
+		directories[l->store]->calls->cancel(directories[l->store], l);
+	else
+		stores[l->store]->type->cancel(stores[l->store], l);
+}
+
+static void on_trust(void *context, unsigned directory, bool good)
+{
+	struct engine *e = context;
+	log_line(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "event=canary directory=%s well=%s%s",
+		e->config->directories[directory].name, good ? "yes" : "no",
+		good ? "" : " note=\"no such address counts as did not answer until it is well\"");
 }
 
 static void close_stores(struct store **stores, size_t n)
@@ -51,26 +65,47 @@ static void close_stores(struct store **stores, size_t n)
 	free(stores);
 }
 
+static void close_directories(struct directory **directories, size_t n)
+{
+	for (size_t i = 0; directories && i < n; i++)
+		if (directories[i])
+			directories[i]->calls->close(directories[i]);
+	free(directories);
+}
+
 static struct store **open_stores(struct engine *e, struct config *c, struct nursery *nursery, struct err *err)
 {
 	struct store **stores = calloc(c->route.n_stores + 1, sizeof(struct store *));
-	if (!stores) {
-		err_set(err, "out of memory");
-		return NULL;
-	}
-	for (size_t i = 0; i < c->route.n_stores; i++) {
+	for (size_t i = 0; stores && i < c->route.n_stores; i++) {
 		stores[i] = blocking_open(&e->loop, nursery, &c->stores[i].blocking, err);
 		if (!stores[i]) {
 			close_stores(stores, i);
 			return NULL;
 		}
 	}
+	if (!stores)
+		err_set(err, "out of memory");
 	return stores;
+}
+
+static struct directory **open_directories(struct engine *e, struct config *c, struct nursery *nursery, struct err *err)
+{
+	struct directory **directories = calloc(c->route.n_directories + 1, sizeof(struct directory *));
+	for (size_t i = 0; directories && i < c->route.n_directories; i++) {
+		directories[i] = asking_open(&e->loop, nursery, &c->directories[i].asking, err);
+		if (!directories[i]) {
+			close_directories(directories, i);
+			return NULL;
+		}
+	}
+	if (!directories)
+		err_set(err, "out of memory");
+	return directories;
 }
 
 bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, struct err *err)
 {
-	struct gate_stores reach = { .context = e, .start = on_start, .cancel = on_cancel };
+	struct gate_stores reach = { .context = e, .start = on_start, .cancel = on_cancel, .trust = on_trust };
 	*e = (struct engine){ .config = config_get(c), .stores_of = config_get(c), .nursery = nursery };
 	if (getrandom(&e->key, sizeof(e->key), 0) != sizeof(e->key))
 		return err_set(err, "no randomness: %s", strerror(errno));
@@ -81,7 +116,8 @@ bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, st
 	if (!e->gate)
 		return err_set(err, "not enough memory for %zu mailboxes", c->size.mailboxes);
 	e->stores = open_stores(e, c, nursery, err);
-	if (!e->stores)
+	e->directories = e->stores ? open_directories(e, c, nursery, err) : NULL;
+	if (!e->directories)
 		return false;
 	uv_timer_init(&e->loop, &e->timer);
 	uv_prepare_init(&e->loop, &e->turn);
@@ -90,29 +126,39 @@ bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, st
 	return true;
 }
 
+/* Helpers of the new nursery take over. False: nothing has changed. */
+static bool replace_helpers(struct engine *e, struct config *c, struct nursery *renewed, struct err *err)
+{
+	struct store **stores = open_stores(e, c, renewed, err);
+	struct directory **directories = stores ? open_directories(e, c, renewed, err) : NULL;
+	if (!directories) {
+		close_stores(stores, c->route.n_stores);
+		return false;
+	}
+	e->left_stores = e->stores;
+	e->left_directories = e->directories;
+	e->stores = stores;
+	e->directories = directories;
+	return true;
+}
+
 bool engine_configure(struct engine *e, struct config *c, struct nursery *renewed, struct err *err)
 {
-	struct config *former = e->config, *stores_left = NULL;
-	struct nursery *left = NULL;
-	if (renewed) {
-		struct store **stores = open_stores(e, c, renewed, err);
-		if (!stores)
-			return false;
-		left = e->nursery;
-		e->nursery = renewed;
-		e->leaving = e->stores;
-		e->stores = stores;
-		stores_left = e->stores_of;
-		e->stores_of = config_get(c);
-	}
+	struct config *former = e->config;
+	if (renewed && !replace_helpers(e, c, renewed, err))
+		return false;
 	e->config = config_get(c);
 	e->warned = false;
 	gate_configure(e->gate, &c->gate, engine_now(e));
 	if (renewed) {
-		close_stores(e->leaving, stores_left->route.n_stores);
-		e->leaving = NULL;
-		nursery_close(left);
-		config_put(stores_left);
+		close_stores(e->left_stores, e->stores_of->route.n_stores);
+		close_directories(e->left_directories, e->stores_of->route.n_directories);
+		e->left_stores = NULL;
+		e->left_directories = NULL;
+		nursery_close(e->nursery);
+		config_put(e->stores_of);
+		e->nursery = renewed;
+		e->stores_of = config_get(c);
 	}
 	config_put(former);
 	return true;
@@ -144,6 +190,7 @@ void engine_close(struct engine *e)
 {
 	gate_free(e->gate);
 	close_stores(e->stores, e->stores_of->route.n_stores);
+	close_directories(e->directories, e->stores_of->route.n_directories);
 	uv_walk(&e->loop, close_handle, NULL);
 	uv_run(&e->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&e->loop);

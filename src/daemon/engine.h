@@ -15,7 +15,10 @@ struct engine {
 	struct config *config;
 	struct config *stores_of; /* the one that the stores were opened by: they look into it */
 	struct nursery *nursery;
-	struct store **stores, **leaving; /* leaving: while a reload cancels their look-ups */
+	struct store **stores;
+	struct directory **directories;
+	struct store **left_stores; /* while a reload cancels their look-ups, else null */
+	struct directory **left_directories;
 	struct gate *gate;
 	struct hash_key key;
 	uint64_t connections; /* so many there were: each has its number */

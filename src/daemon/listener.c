@@ -132,7 +132,8 @@ void listener_complain(struct listener *l, const char *host, const char *what)
 enum front_step listener_answer(struct listener *l, struct ask *ask, void *session, struct buf *out)
 {
 	msec now = engine_now(l->engine);
-	if (ask->query.purpose != PURPOSE_PEEK)
+	bool unasked = ask->query.kind == QUERY_SENDER && ask->answer.verdict.reason == REASON_NOT_ASKED;
+	if (ask->query.purpose != PURPOSE_PEEK && !unasked)
 		decision_log(ask, l->name, now);
 	engine_see(l->engine, ask);
 	enum front_step step = l->spec->front->answer(session, &ask->query, &ask->answer, out);

@@ -10,6 +10,7 @@ static const char *const limit_from_names[] = { "store", "config", NULL };
 static const char *const unknown_names[] = { "pass", "reject", "defer", NULL };
 static const char *const error_names[] = { "pass", "defer", NULL };
 static const char *const fold_names[] = { "all", "domain", "none", NULL };
+static const char *const alias_names[] = { "all_full", "any_full", NULL };
 static const char *const level_names[] = { "error", "warning", "info", "debug", NULL };
 
 static bool check_reply(struct str value, struct err *err)
@@ -49,6 +50,27 @@ static bool check_delimiters(struct str value, struct err *err)
 			return err_set(err, "a delimiter is a printable ASCII character other than @ and \"");
 	return true;
 }
+
+/* The rows of struct options_helper, which lies at `at` in the section's struct. */
+#define HELPER_ROWS(section)                                                                                           \
+	{ .name = "user",                                                                                              \
+		.type = OPT_STRING,                                                                                    \
+		.offset = offsetof(struct section, helper.user),                                                       \
+		.help = "Who reads: the user of the helper processes. Without it: the daemon's user. root, for the "   \
+			"homes of many users, keeps the right to read every file and no other." },                     \
+		{ .name = "helpers",                                                                                   \
+			.type = OPT_NUMBER,                                                                            \
+			.offset = offsetof(struct section, helper.helpers),                                            \
+			.def = "2",                                                                                    \
+			.min = 1,                                                                                      \
+			.max = 64,                                                                                     \
+			.help = "Helper processes." },                                                                 \
+	{                                                                                                              \
+		.name = "helper_timeout", .type = OPT_DURATION,                                                        \
+		.offset = offsetof(struct section, helper.helper_timeout), .def = "60s", .min = 1000, .max = 3600000,  \
+		.help = "A helper that works on one question for longer is ended and replaced. Questions do "          \
+			"not wait that long: see timeout in the section rules."                                        \
+	}
 
 #define ROW(section, member, kind, ...)                                                                                \
 	{                                                                                                              \
@@ -110,18 +132,31 @@ const struct opt options_store[] = {
 		.help = "config ignores the limits that the store itself names (Dovecot 2.4 does not trust the first "
 			"line "
 			"of maildirsize)."),
-	ROW(options_store, user, OPT_STRING,
-		.help = "Who reads the mail: the user of this store's helper processes. Without it: the daemon's "
-			"user."),
-	ROW(options_store, helpers, OPT_NUMBER, .def = "2", .min = 1, .max = 64, .help = "Helper processes."),
-	ROW(options_store, helper_timeout, OPT_DURATION, .def = "60s", .min = 1000, .max = 3600000,
-		.help = "A helper that works on one mailbox for longer is ended and replaced. Questions do not wait "
-			"for "
-			"it that long: see timeout in the section rules."),
+	HELPER_ROWS(options_store),
+	OPT_END,
+};
+
+const struct opt options_directory[] = {
+	ROW(options_directory, ttl, OPT_DURATION, .def = "5m", .help = "Lifetime of the targets of an address."),
+	ROW(options_directory, ttl_none, OPT_DURATION, .def = "30s", .help = "Lifetime of \"no such address\"."),
+	ROW(options_directory, canary, OPT_STRING,
+		.help = "An address that must exist. While the directory does not know it, \"no such address\" from it "
+			"counts "
+			"as \"did not answer\"."),
+	ROW(options_directory, canary_absent, OPT_STRING, .help = "The same for an address that must not exist."),
+	HELPER_ROWS(options_directory),
 	OPT_END,
 };
 
 const struct opt options_domain[] = {
+	ROW(options_domain, directory, OPT_LIST,
+		.help = "The directories that are asked who is behind an address, in this order; the first that knows "
+			"it "
+			"decides."),
+	ROW(options_domain, check_sender, OPT_BOOL, .def = "false",
+		.help = "Refuse envelope senders in this domain that its directories do not know. Authenticated "
+			"clients, and "
+			"addresses coded by SRS, VERP or BATV, are not checked."),
 	ROW(options_domain, store, OPT_LIST,
 		.help = "The stores that are asked about the domain, in this order; the first that knows the address "
 			"decides. Without it: those that a domain without a section gets."),
@@ -169,6 +204,13 @@ const struct opt options_rules[] = {
 	ROW(options_rules, recipient_delimiter, OPT_STRING, .check = check_delimiters, .def = "+",
 		.help = "The whole local part is tried first, then what stands before the first of these characters. "
 			"Empty: no extensions."),
+	ROW(options_rules, alias, OPT_CHOICE, .choices = alias_names, .def = "all_full",
+		.help = "An address with several targets is refused when all its local targets are full, or when any "
+			"is."),
+	ROW(options_rules, forged, OPT_STRING, .check = check_reject,
+		.def = "550 5.7.1 Your From address %u does not exist",
+		.help = "The reply to an envelope sender in a domain with check_sender that does not exist. %u is the "
+			"sender."),
 	ROW(options_rules, shadow, OPT_BOOL, .def = "false",
 		.help = "Pass everybody, and log what would have been refused (waived=shadow)."),
 	OPT_END,
@@ -193,6 +235,10 @@ const struct opt options_cache[] = {
 			"error."),
 	ROW(options_cache, transactions, OPT_NUMBER, .def = "8192", .min = 16, .max = 1000000,
 		.help = "Open SMTP transactions that the ledger keeps apart; past that the oldest counts as ended."),
+	ROW(options_cache, answers, OPT_NUMBER, .def = "50000", .min = 16, .max = 10000000,
+		.help = "Answers of directories that are kept, in at most 512 octets each on average."),
+	ROW(options_cache, members, OPT_NUMBER, .def = "1024", .min = 16, .max = 100000,
+		.help = "Members of aliases that are looked at at once. A member that comes on top counts as room."),
 	ROW(options_cache, soft, OPT_NUMBER, .def = "50", .min = 1, .max = 100,
 		.help = "Percent of the limit below which facts live for ttl_low."),
 	ROW(options_cache, hard, OPT_NUMBER, .def = "90", .min = 1, .max = 100,

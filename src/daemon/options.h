@@ -19,17 +19,28 @@ struct options_listen {
 
 enum limit_from { LIMIT_FROM_STORE, LIMIT_FROM_CONFIG };
 
-struct options_store {
-	int rule; /* enum store_rule, when written */
-	int limit_from; /* enum limit_from */
-	uint64_t grace, limit, message_limit; /* octets, octets, messages */
+struct options_helper {
 	const char *user;
 	uint64_t helpers;
 	msec helper_timeout;
 };
 
+struct options_store {
+	int rule; /* enum store_rule, when written */
+	int limit_from; /* enum limit_from */
+	uint64_t grace, limit, message_limit; /* octets, octets, messages */
+	struct options_helper helper;
+};
+
+struct options_directory {
+	struct options_helper helper;
+	msec ttl, ttl_none;
+	const char *canary, *canary_absent;
+};
+
 struct options_domain {
-	struct opt_list store;
+	struct opt_list store, directory;
+	bool check_sender;
 	uint64_t limit, message_limit;
 };
 
@@ -40,6 +51,8 @@ struct options_rules {
 	uint64_t added;
 	const char *recipient_delimiter;
 	bool shadow;
+	int alias; /* enum alias_rule */
+	const char *forged;
 };
 
 struct options_bypass {
@@ -47,7 +60,7 @@ struct options_bypass {
 };
 
 struct options_cache {
-	uint64_t mailboxes, lookups, transactions, soft, hard;
+	uint64_t mailboxes, lookups, transactions, answers, members, soft, hard;
 	msec ttl_low, ttl_mid, ttl_high, ttl_none, stale, settle;
 };
 
@@ -56,7 +69,7 @@ struct options_log {
 	int level; /* enum log_level */
 };
 
-extern const struct opt options_top[], options_listen[], options_store[], options_domain[], options_rules[],
-	options_bypass[], options_cache[], options_log[];
+extern const struct opt options_top[], options_listen[], options_store[], options_directory[], options_domain[],
+	options_rules[], options_bypass[], options_cache[], options_log[];
 
 #endif

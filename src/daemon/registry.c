@@ -6,6 +6,7 @@
 
 extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front;
 extern const struct blocking_type maildir_type, mbox_type, path_type;
+extern const struct directory_type file_directory, ldap_directory, sql_directory;
 
 static const struct registry_front fronts[] = {
 	{ &policy_front, NULL },
@@ -17,11 +18,25 @@ static const struct registry_front fronts[] = {
 
 static const struct blocking_type *const stores[] = { &maildir_type, &mbox_type };
 
+static const struct directory_type *const directories[] = {
+#if HAVE_FILE
+	&file_directory,
+#endif
+#if HAVE_LDAP
+	&ldap_directory,
+#endif
+#if HAVE_SQL
+	&sql_directory,
+#endif
+};
+
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A variant's tables: its own, and the end. */
-static const struct opt *front_tables[COUNT(fronts)][2], *store_tables[COUNT(stores)][2];
-static struct conf_variant front_variants[COUNT(fronts)], store_variants[COUNT(stores)];
+static const struct opt *front_tables[COUNT(fronts)][2], *store_tables[COUNT(stores)][2],
+	*directory_tables[COUNT(directories)][2];
+static struct conf_variant front_variants[COUNT(fronts)], store_variants[COUNT(stores)],
+	directory_variants[COUNT(directories)];
 
 static const struct conf_kind kinds[] = {
 	{ .name = "", .single = true, .opts = options_top, .size = sizeof(struct options_top) },
@@ -41,6 +56,16 @@ static const struct conf_kind kinds[] = {
 		.variants = store_variants,
 		.n_variants = COUNT(stores),
 		.help = "Where usage and limits of mailboxes are known. The order counts: see domain." },
+	{ .name = "directory",
+		.titled = true,
+		.choose = "type",
+		.opts = options_directory,
+		.size = sizeof(struct options_directory),
+		.variants = directory_variants,
+		.n_variants = COUNT(directories),
+		.help = "Who is behind an address, where, and with which limit. It is asked about the domains whose "
+			"sections "
+			"name it." },
 	{ .name = "domain",
 		.titled = true,
 		.opts = options_domain,
@@ -86,6 +111,14 @@ const struct blocking_type *registry_store(const char *type)
 	return NULL;
 }
 
+const struct directory_type *registry_directory(const char *type)
+{
+	for (size_t i = 0; i < COUNT(directories); i++)
+		if (strcmp(directories[i]->name, type) == 0)
+			return directories[i];
+	return NULL;
+}
+
 const struct conf_kind *registry_kinds(size_t *n)
 {
 	for (size_t i = 0; i < COUNT(fronts); i++) {
@@ -99,6 +132,12 @@ const struct conf_kind *registry_kinds(size_t *n)
 		store_tables[i][0] = stores[i]->opts;
 		store_variants[i] = (struct conf_variant){
 			.name = stores[i]->name, .opts = store_tables[i], .size = stores[i]->conf_size
+		};
+	}
+	for (size_t i = 0; i < COUNT(directories); i++) {
+		directory_tables[i][0] = directories[i]->opts;
+		directory_variants[i] = (struct conf_variant){
+			.name = directories[i]->name, .opts = directory_tables[i], .size = directories[i]->conf_size
 		};
 	}
 	*n = COUNT(kinds);

@@ -5,6 +5,7 @@
 #define DAEMON_REGISTRY_H
 
 #include "conf/conf.h"
+#include "directory/directory.h"
 #include "front/front.h"
 #include "store/store.h"
 
@@ -17,6 +18,7 @@ struct registry_front {
 /* Null when there is none of that name. */
 const struct registry_front *registry_front(const char *protocol);
 const struct blocking_type *registry_store(const char *type);
+const struct directory_type *registry_directory(const char *type);
 
 /* Every kind of section. */
 const struct conf_kind *registry_kinds(size_t *n);

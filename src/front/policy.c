@@ -1,7 +1,7 @@
 /*
  * The front for Postfix policy delegation (wire/policy.h), and for Exim, which asks it by ${readsocket}. Judged are
- * recipients at RCPT and at END-OF-MESSAGE, and requests without a protocol_state; every other state gets DUNNO, which
- * means "no opinion".
+ * senders at MAIL, recipients (with their sender) at RCPT and at END-OF-MESSAGE, and requests without a protocol_state; every
+ * other state gets DUNNO, which means "no opinion".
  *
  * Postfix' `instance` tells one message from the next on a connection. When it changes, or the connection ends, the
  * old transaction is over; whether its message came, one knows only where Postfix also asks at END-OF-MESSAGE.
@@ -143,6 +143,7 @@ static enum front_step ask(struct policy_session *s, const struct policy_request
 	q->sender = r->sender;
 	q->client = r->client_address;
 	q->size = policy_size(r->size);
+	q->authenticated = r->sasl_username.len > 0;
 	q->transaction = transaction;
 	if (hash_is_none(transaction))
 		return FRONT_ASK;
@@ -156,6 +157,20 @@ static enum front_step ask(struct policy_session *s, const struct policy_request
 	return FRONT_ASK;
 }
 
+/* Before there is a recipient: does the envelope sender exist, if it is ours? */
+static enum front_step ask_sender(
+	struct policy_session *s, const struct policy_request *r, struct hash transaction, struct query *q)
+{
+	q->kind = QUERY_SENDER;
+	q->purpose = PURPOSE_DELIVER;
+	q->sender = r->sender;
+	q->client = r->client_address;
+	q->authenticated = r->sasl_username.len > 0;
+	if (!hash_is_none(transaction))
+		s->transaction = transaction;
+	return FRONT_ASK;
+}
+
 static enum front_step judge(struct policy_session *s, const struct policy_request *r, struct hash transaction,
 	struct query *q, struct buf *out)
 {
@@ -164,6 +179,8 @@ static enum front_step judge(struct policy_session *s, const struct policy_reque
 			return send_dunno(s, out, NULL);
 		return ask(s, r, STAGE_END_OF_MESSAGE, transaction, q);
 	}
+	if (str_eq(r->protocol_state, STR("MAIL")))
+		return r->sender.len ? ask_sender(s, r, transaction, q) : send_dunno(s, out, NULL);
 	if (r->protocol_state.len && !str_eq(r->protocol_state, STR("RCPT")))
 		return send_dunno(s, out, NULL);
 	if (r->recipient.len == 0)

@@ -1,0 +1,335 @@
+/* Stores, directories and domains of the configuration, made into the gate's routes and the nursery's plan. */
+#include "daemon/config_inside.h"
+
+#include "daemon/settings.h"
+#include "store/path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTINGS_MAX 65536
+
+static const struct options_helper path_helper = { .helpers = 2, .helper_timeout = SECONDS(60) };
+static const struct options_store path_options = { .helper = path_helper };
+
+/* What a section says, in one number. Equal numbers, equal settings; 0 is none. */
+static uint64_t digest(struct config *c, const struct conf_section *s, const char *type, const struct opt *opts,
+	const char *user, int rule)
+{
+	static char text[SETTINGS_MAX];
+	struct buf b = BUF(text);
+	struct hash_key key = { 0, 0 };
+	buf_puts(&b, type);
+	buf_putc(&b, ' ');
+	buf_puts(&b, user ? user : "");
+	buf_putc(&b, ' ');
+	buf_put_u64(&b, (uint64_t)rule);
+	settings_put(&b, opts, s->own);
+	if (b.full)
+		conf_complain(c->conf, s, NULL, "the settings are longer than %d octets", SETTINGS_MAX);
+	return hash_of(&key, b.at, b.len).a | 1;
+}
+
+static struct limit limit_of(uint64_t octets, uint64_t messages)
+{
+	return (struct limit){ .named = octets || messages, .octets = octets, .messages = (uint32_t)messages };
+}
+
+static struct nursery_set set_of(const struct config *c, const struct config_helper *helper, const char *name,
+	int (*run)(int, const void *), const void *arg)
+{
+	return (struct nursery_set){ .name = name,
+		.uid = c->root ? helper->uid : (uid_t)-1,
+		.gid = helper->gid,
+		.user = c->root ? helper->user : NULL,
+		.run = run,
+		.arg = arg };
+}
+
+/* ---- stores ---- */
+
+/* Fills store number i, which `s` describes, of a type that is known. */
+static void add_store(struct config *c, size_t i, const struct conf_section *s, const struct blocking_type *type,
+	const struct options_store *o, const char *user, enum config_use use)
+{
+	struct config_store *store = &c->stores[i];
+	struct route_store *r = &c->route_stores[i];
+	struct err err;
+	*store = (struct config_store){ .name = s->title, .type = type, .options = o };
+	store->blocking = (struct blocking_conf){ .name = s->title,
+		.type = type,
+		.conf = s->own,
+		.helpers = (unsigned)o->helper.helpers,
+		.hang = o->helper.helper_timeout,
+		.set = i };
+	store->rule_given = conf_given(s, "rule");
+	r->terms.rule = store->rule_given ? (enum store_rule)o->rule : type->rule;
+	r->terms.grace = o->grace;
+	r->terms.ignore_store_limit = o->limit_from == LIMIT_FROM_CONFIG;
+	r->terms.store = limit_of(o->limit, o->message_limit);
+	r->name = str_of(s->title);
+	config_settle_helper(c, s, user, use, &store->helper);
+	c->sets[i] = set_of(c, &store->helper, s->title, blocking_run, &store->blocking);
+	if (type->check && !type->check(s->own, &err)) {
+		conf_complain(c->conf, s, NULL, "%s", err.text);
+		return;
+	}
+	if (type->prepare)
+		type->prepare(s->own, r->terms.rule);
+	r->told_domain = type->told_domain && type->told_domain(s->own);
+	r->salt = digest(c, s, type->name, type->opts, store->helper.user, r->terms.rule);
+}
+
+/* The stores of `store` sections first, so that a domain's list can name them by number, then those of listeners. */
+static void read_stores(struct config *c, enum config_use use)
+{
+	size_t n = 0;
+	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));)
+		if (config_is_kind(s, "store") && s->variant) {
+			const struct options_store *o = s->common;
+			add_store(c, n++, s, registry_store(s->variant->name), o, o->helper.user, use);
+		}
+	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
+		const struct registry_front *f =
+			config_is_kind(s, "listen") && s->variant ? registry_front(s->variant->name) : NULL;
+		if (!f || !f->store)
+			continue;
+		const struct path_conf *path = s->own;
+		struct route_store *r = &c->route_stores[n];
+		add_store(c, n, s, f->store, &path_options, path->user, use);
+		c->stores[n].blocking.helpers = (unsigned)path->helpers;
+		r->path = true;
+		r->terms.ignore_store_limit = true;
+		n++;
+	}
+	c->route.n_stores = n;
+}
+
+/* ---- directories ---- */
+
+static void check_canary(struct config *c, const struct conf_section *s, const char *option, const char *address)
+{
+	struct address a;
+	enum address_fault fault = address ? address_parse(&a, str_of(address), FOLD_ALL) : ADDRESS_OK;
+	if (fault != ADDRESS_OK)
+		conf_complain(c->conf, s, option, "this is no address: it %s", address_fault_text(fault));
+}
+
+/* Their helpers' sets stand behind those of the stores. */
+static void read_directories(struct config *c, enum config_use use)
+{
+	size_t n = 0;
+	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
+		if (!config_is_kind(s, "directory") || !s->variant)
+			continue;
+		if (n == ROUTE_DIRECTORIES_MAX) {
+			conf_complain(c->conf, s, NULL, "there are more than %d directories", ROUTE_DIRECTORIES_MAX);
+			break;
+		}
+		const struct options_directory *o = s->common;
+		const struct directory_type *type = registry_directory(s->variant->name);
+		struct config_directory *d = &c->directories[n];
+		size_t set = c->route.n_stores + n;
+		struct err err;
+		*d = (struct config_directory){ .name = s->title, .type = type };
+		d->asking = (struct asking_conf){ .name = s->title,
+			.type = type,
+			.conf = s->own,
+			.helpers = (unsigned)o->helper.helpers,
+			.hang = o->helper.helper_timeout,
+			.set = set };
+		config_settle_helper(c, s, o->helper.user, use, &d->helper);
+		c->sets[set] = set_of(c, &d->helper, s->title, asking_run, &d->asking);
+		if (type->check && !type->check(s->own, &err))
+			conf_complain(c->conf, s, NULL, "%s", err.text);
+		check_canary(c, s, "canary", o->canary);
+		check_canary(c, s, "canary_absent", o->canary_absent);
+		c->route_directories[n++] = (struct route_directory){ .name = str_of(s->title),
+			.salt = digest(c, s, type->name, type->opts, d->helper.user, 0),
+			.ttl = o->ttl,
+			.ttl_none = o->ttl_none,
+			.canary = str_of(o->canary),
+			.canary_absent = str_of(o->canary_absent) };
+	}
+	c->route.n_directories = n;
+}
+
+/* ---- domains ---- */
+
+static int by_name(const void *a, const void *b)
+{
+	return route_compare(((const struct route_domain *)a)->name, ((const struct route_domain *)b)->name);
+}
+
+static bool find_store(const struct config *c, const char *name, unsigned *index)
+{
+	for (*index = 0; *index < c->route.n_stores; ++*index)
+		if (!c->route.stores[*index].path && strcmp(c->stores[*index].name, name) == 0)
+			return true;
+	return false;
+}
+
+static bool find_directory(const struct config *c, const char *name, unsigned *index)
+{
+	for (*index = 0; *index < c->route.n_directories; ++*index)
+		if (strcmp(c->directories[*index].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* The numbers of the stores or directories that a domain's section names, *n of them, in `at`. */
+static void read_names(struct config *c, const struct conf_section *s, const char *option, const struct opt_list *names,
+	bool (*find)(const struct config *, const char *, unsigned *), unsigned *at, size_t *n)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		if (find(c, names->at[i], &at[*n]))
+			++*n;
+		else
+			conf_complain(c->conf, s, option, "there is no section %s %s", option, names->at[i]);
+	}
+}
+
+/* False: out of memory. */
+static bool read_domain(struct config *c, const struct conf_section *s, struct route_domain *d)
+{
+	const struct options_domain *o = s->common;
+	unsigned *numbers = calloc(o->store.n + o->directory.n + 1, sizeof(*numbers));
+	if (!numbers)
+		return false;
+	c->domain_numbers[d - c->route_domains] = numbers;
+	d->name = str_of(s->title);
+	d->limit = limit_of(o->limit, o->message_limit);
+	d->check_sender = o->check_sender;
+	d->directories = numbers;
+	read_names(c, s, "directory", &o->directory, find_directory, numbers, &d->n_directories);
+	if (d->check_sender && d->n_directories == 0)
+		conf_complain(
+			c->conf, s, "check_sender", "only a directory can tell which senders exist, and none is named");
+	c->route.checks_senders = c->route.checks_senders || d->check_sender;
+	d->stores = numbers + o->directory.n;
+	read_names(c, s, "store", &o->store, find_store, numbers + o->directory.n, &d->n);
+	if (!conf_given(s, "store")) {
+		d->stores = c->route.any.stores;
+		d->n = c->route.any.n;
+	}
+	return true;
+}
+
+static bool read_domains(struct config *c)
+{
+	struct route_domain *domains = c->route_domains;
+	size_t n = 0;
+	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
+		if (!config_is_kind(s, "domain"))
+			continue;
+		if (!read_domain(c, s, &domains[n]))
+			return false;
+		c->route.n_domains = ++n;
+	}
+	qsort(domains, n, sizeof(*domains), by_name);
+	for (size_t i = 1; i < n; i++)
+		if (by_name(&domains[i - 1], &domains[i]) == 0)
+			conf_complain(c->conf, conf_section_get(c->conf, "domain", domains[i].name.at), NULL,
+				"domain %s has two sections: the case of letters does not count", domains[i].name.at);
+	return true;
+}
+
+/* Domains without a section, and bare user names. */
+static bool read_default_routes(struct config *c)
+{
+	size_t n = c->route.n_stores;
+	c->route.any.stores = c->any = calloc(n + 1, sizeof(*c->any));
+	c->route.bare.stores = c->bare = calloc(n + 1, sizeof(*c->bare));
+	if (!c->any || !c->bare)
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		if (c->route.stores[i].path)
+			continue;
+		c->bare[c->route.bare.n++] = i;
+		if (c->route.stores[i].told_domain)
+			c->any[c->route.any.n++] = i;
+	}
+	return true;
+}
+
+/* ---- the nursery's plan ---- */
+
+static void put_helper(struct buf *b, const struct nursery_set *set, uint64_t salt, unsigned helpers, msec hang)
+{
+	buf_puts(b, set->name);
+	buf_putc(b, '\n');
+	buf_put_u64(b, salt);
+	buf_putc(b, ' ');
+	buf_put_u64(b, set->uid);
+	buf_putc(b, ' ');
+	buf_put_u64(b, helpers);
+	buf_putc(b, ' ');
+	buf_put_u64(b, (uint64_t)hang);
+	buf_putc(b, '\n');
+}
+
+static void read_plan(struct config *c)
+{
+	static char text[SETTINGS_MAX];
+	struct buf b = BUF(text);
+	struct hash_key key = { 0, 0 };
+	size_t n = 0;
+	for (size_t i = 0; i < c->route.n_stores; i++, n++)
+		put_helper(&b, &c->sets[n], c->route.stores[i].salt, c->stores[i].blocking.helpers,
+			c->stores[i].blocking.hang);
+	for (size_t i = 0; i < c->route.n_directories; i++, n++)
+		put_helper(&b, &c->sets[n], c->route.directories[i].salt, c->directories[i].asking.helpers,
+			c->directories[i].asking.hang);
+	if (b.full)
+		conf_complain(
+			c->conf, NULL, NULL, "too many stores: their settings are longer than %d octets", SETTINGS_MAX);
+	c->plan = (struct nursery_plan){ .sets = c->sets, .n = n, .digest = hash_of(&key, b.at, b.len) };
+}
+
+/* ---- all of it ---- */
+
+static bool reserve(struct config *c)
+{
+	size_t stores = 1, directories = 1, domains = 1;
+	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
+		stores += config_is_kind(s, "store") || config_is_kind(s, "listen");
+		directories += config_is_kind(s, "directory");
+		domains += config_is_kind(s, "domain");
+	}
+	c->stores = calloc(stores, sizeof(*c->stores));
+	c->directories = calloc(directories, sizeof(*c->directories));
+	c->sets = calloc(stores + directories, sizeof(*c->sets));
+	c->route.stores = c->route_stores = calloc(stores, sizeof(*c->route_stores));
+	c->route.directories = c->route_directories = calloc(directories, sizeof(*c->route_directories));
+	c->route.domains = c->route_domains = calloc(domains, sizeof(*c->route_domains));
+	c->domain_numbers = calloc(domains, sizeof(*c->domain_numbers));
+	return c->stores && c->directories && c->sets && c->route_stores && c->route_directories && c->route_domains &&
+	       c->domain_numbers;
+}
+
+bool config_read_routes(struct config *c, enum config_use use)
+{
+	if (!reserve(c))
+		return false;
+	read_stores(c, use);
+	read_directories(c, use);
+	if (!read_default_routes(c) || !read_domains(c))
+		return false;
+	read_plan(c);
+	return true;
+}
+
+void config_free_routes(struct config *c)
+{
+	for (size_t i = 0; i < c->route.n_domains; i++)
+		free(c->domain_numbers[i]);
+	free(c->domain_numbers);
+	free(c->any);
+	free(c->bare);
+	free(c->route_domains);
+	free(c->route_directories);
+	free(c->route_stores);
+	free(c->sets);
+	free(c->directories);
+	free(c->stores);
+}
