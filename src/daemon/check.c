@@ -20,6 +20,18 @@ struct check {
 
 static const char *const states[] = { "did not answer", "found", "no such mailbox", "domain not known" };
 
+static const char *limit_from(const struct gate_step *step)
+{
+	const struct terms *t = &step->terms;
+	if (!step->limit.named)
+		return "nobody: there is none";
+	if (t->directory.named)
+		return "the directory";
+	if (!t->ignore_store_limit && (step->facts.limit || step->facts.message_limit))
+		return "the store itself";
+	return t->domain.named ? "the section domain" : "the section store";
+}
+
 static void report_facts(struct report *r, const struct gate_step *step, msec now)
 {
 	const struct facts *f = &step->facts;
@@ -29,11 +41,7 @@ static void report_facts(struct report *r, const struct gate_step *step, msec no
 		report_number(r, "messages", f->messages);
 		report_number(r, "message limit", step->limit.messages);
 	}
-	report_text(r, "limit from",
-		!step->limit.named                                                  ? "nobody: there is none"
-		: !step->terms.ignore_store_limit && (f->limit || f->message_limit) ? "the store itself"
-		: step->terms.domain.named                                          ? "the section domain"
-										    : "the section store");
+	report_text(r, "limit from", limit_from(step));
 	report_text(r, "source", facts_source_name(f->source));
 	report_number(r, "age ms", (uint64_t)(now - f->taken));
 	report_text(r, "firm", f->firm ? "yes" : step->firm_wanted ? "no: counted again before refusing" : "no");

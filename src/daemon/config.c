@@ -229,6 +229,11 @@ static void read_cache(struct config *c)
 		.probes = o->members,
 		.answers = o->answers,
 		.answer_octets = o->answers * 512 };
+	/* Else an older look-up could live longer than a newer one that came nearer to the limit. */
+	if (o->ttl_high > o->ttl_mid || o->ttl_mid > o->ttl_low)
+		conf_complain(c->conf, conf_section_get(c->conf, "cache", NULL),
+			o->ttl_high > o->ttl_mid ? "ttl_mid" : "ttl_low",
+			"expected ttl_high <= ttl_mid <= ttl_low: the nearer the limit, the younger the facts");
 	if (o->soft > o->hard)
 		conf_complain(c->conf, conf_section_get(c->conf, "cache", NULL), "soft",
 			"soft (%u) must not be above hard (%u)", g->soft, g->hard);

@@ -165,7 +165,7 @@ static size_t answer(const void *arg, void *state, const struct desk_question *q
 {
 	static char record[TARGETS_MAX];
 	struct report *r = reply;
-	struct buf note = { r->rest, LOOKUP_NOTE - 1, 0, false }, targets = BUF(record);
+	struct buf note = { .at = r->rest, .cap = LOOKUP_NOTE - 1 }, targets = BUF(record);
 	if (trouble) {
 		buf_puts(&note, trouble);
 		r->listing = LISTING_FAILED;
