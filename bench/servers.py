@@ -20,6 +20,11 @@ cache {{ ttl_low = {ttl}  ttl_mid = {ttl}  ttl_high = {ttl}  ttl_none = {ttl} }}
 log {{ to = {log}  level = {level} }}
 """
 
+LISTED = """\
+directory all {{ type = file  mailboxes = {{"{listed}"}}  ttl = {ttl}  ttl_none = {ttl} }}
+domain example.org {{ directory = all  store = bench }}
+"""
+
 DOVECOT = """\
 base_dir = {folder}/dovecot-run
 state_dir = {folder}/dovecot-state
@@ -137,10 +142,12 @@ def floor(tools, folder, name, maildirs=None):
     return Server(name, [f"{tools}/floor", "--at", f"unix:{folder}/{name}", *more], folder)
 
 
-def quotagate(program, folder, name, maildirs, ttl, level="warning", to="stderr", environment=None):
+def quotagate(program, folder, name, maildirs, ttl, level="warning", to="stderr", environment=None, listed=None):
+    """`listed`: a file with all addresses, which a directory looks up first."""
     config = Path(folder, name + ".conf")
-    config.write_text(QUOTAGATE.format(folder=folder, name=name, maildirs=maildirs, ttl=ttl, level=level,
-                                       log=f'"{to}"' if to.startswith("/") else to))
+    text = QUOTAGATE + (LISTED if listed else "")
+    config.write_text(text.format(folder=folder, name=name, maildirs=maildirs, ttl=ttl, level=level, listed=listed,
+                                  log=f'"{to}"' if to.startswith("/") else to))
     return Server(name, [program, "serve", "-c", str(config)], folder, environment)
 
 
