@@ -1,0 +1,134 @@
+#include "directory/sql_conf.h"
+
+#include <stdlib.h>
+
+static const char *const value_names[] = { "address", "local", "domain", NULL };
+static const char *const units[] = { "preset", "octets", "k", "m", NULL };
+
+const char *const sql_question_names[SQL_QUESTIONS] = {
+	[SQL_MAILBOX] = "mailbox_query",
+	[SQL_ALIAS] = "alias_query",
+	[SQL_ALIAS_DOMAIN] = "alias_domain_query",
+	[SQL_DOMAIN] = "domain_query",
+};
+
+static bool check_uri(struct str uri, struct err *err)
+{
+	struct sql_place place;
+	return sql_place_parse(&place, uri, err);
+}
+
+static bool check_password_file(struct str path, struct err *err)
+{
+	char name[4096];
+	if (path.len == 0 || path.at[0] != '/' || !str_copy_z(name, sizeof(name), path))
+		return err_set(err, "expected an absolute path");
+	return sql_password_check(name, err);
+}
+
+#define ROW(member) offsetof(struct sql_conf, member)
+
+const struct opt sql_opts[] = {
+	{ .name = "uri",
+		.type = OPT_STRING,
+		.offset = ROW(uri),
+		.required = true,
+		.check = check_uri,
+		.help = "The database: sqlite:/path, postgresql://user@host:port/database or "
+			"mysql://user@host:port/database (MariaDB too). Without a host a unix socket, perhaps with "
+			"?socket=/path behind; for PostgreSQL the path is that of the socket's directory." },
+	{ .name = "password_file",
+		.type = OPT_STRING,
+		.offset = ROW(password_file),
+		.check = check_password_file,
+		.help = "The file whose first line is the password. Those who are neither its owner nor in its group "
+			"must not be able to read it. It is read at each connection, so that a new password needs no "
+			"restart." },
+	{ .name = "preset",
+		.type = OPT_CHOICE,
+		.offset = ROW(preset),
+		.choices = sql_preset_names,
+		.def = "none",
+		.help = "Whose tables these are: the queries are known then. A query that is written stands in the "
+			"place of the preset's. iredmail is iRedMail 0.9.7 and later." },
+	{ .name = "mailbox_query",
+		.type = OPT_STRING,
+		.offset = ROW(query[SQL_MAILBOX]),
+		.help = "A SELECT that finds the mailbox of an address. Its parameters are :address, :local and "
+			":domain. Columns are known by their names: quota (0, less, or no number but `none`, "
+			"`unlimited` or `-`: no limit; NULL: names none), messages (likewise), home, host, store; any "
+			"others are passed over. No row: no such mailbox." },
+	{ .name = "alias_query",
+		.type = OPT_STRING,
+		.offset = ROW(query[SQL_ALIAS]),
+		.help = "A SELECT that finds where mail for an address goes instead, or as well: the first column of "
+			"each row holds addresses with commas or blanks between them. An alias that names itself keeps "
+			"a copy. A catch-all is asked for with an empty :local and :address @domain; @other in the "
+			"answer stands for the same local part there." },
+	{ .name = "alias_domain_query",
+		.type = OPT_STRING,
+		.offset = ROW(query[SQL_ALIAS_DOMAIN]),
+		.help = "A SELECT that finds the domain that stands behind :domain, in the first column. Asked when "
+			"the address itself is not known." },
+	{ .name = "domain_query",
+		.type = OPT_STRING,
+		.offset = ROW(query[SQL_DOMAIN]),
+		.help = "A SELECT with a row when :domain is ours. Without it, all domains that the directory is "
+			"asked about are." },
+	{ .name = "limit_unit",
+		.type = OPT_CHOICE,
+		.offset = ROW(unit),
+		.choices = units,
+		.def = "preset",
+		.help = "In which unit quota is: octets, k (1024) or m (1048576); preset is octets where there is no "
+			"preset." },
+	{ .name = "timeout",
+		.type = OPT_DURATION,
+		.offset = ROW(timeout),
+		.def = "3s",
+		.min = 100,
+		.max = SECONDS(60),
+		.help = "How long a connection, or a query, may take. MySQL and MariaDB count the time of a "
+			"connection in whole seconds." },
+	OPT_END,
+};
+
+static uint64_t unit_of(const struct sql_conf *c)
+{
+	switch ((enum sql_unit)c->unit) {
+	case SQL_UNIT_OCTETS: return 1;
+	case SQL_UNIT_K: return UINT64_C(1) << 10;
+	case SQL_UNIT_M: return UINT64_C(1) << 20;
+	case SQL_UNIT_PRESET: break;
+	}
+	return sql_preset(c->preset)->unit;
+}
+
+bool sql_plan_init(struct sql_plan *p, const struct sql_conf *c, struct err *err)
+{
+	const struct sql_preset *preset = sql_preset(c->preset);
+	*p = (struct sql_plan){ .password_file = c->password_file,
+		.timeout = c->timeout,
+		.unit = unit_of(c),
+		.alias_alone = preset->alias_alone };
+	if (!sql_place_parse(&p->place, str_of(c->uri), err))
+		return false;
+	for (unsigned i = 0; i < SQL_QUESTIONS; i++) {
+		struct err why;
+		const char *text = c->query[i] ? c->query[i] : preset->query[i];
+		p->has[i] = text != NULL;
+		if (text && !sql_query_init(&p->query[i], p->place.driver, i, str_of(text), value_names, &why))
+			return err_set(err, "`%s`: %s", sql_question_names[i], why.text);
+	}
+	if (!p->has[SQL_MAILBOX] && !p->has[SQL_ALIAS])
+		return err_set(err, "without a `preset`, `mailbox_query` or `alias_query` is needed");
+	return true;
+}
+
+bool sql_conf_check(const void *conf, struct err *err)
+{
+	struct sql_plan *p = malloc(sizeof(*p));
+	bool good = p ? sql_plan_init(p, conf, err) : err_set(err, "out of memory");
+	free(p);
+	return good;
+}
