@@ -81,6 +81,10 @@ class Exim(Enclosure):
     def logs(self):
         return [self.output, self.mainlog, self.folder / "log" / "paniclog"]
 
+    def paste(self, lines):
+        """Into the ACL, behind the check of relaying."""
+        self.acl += lines
+
     def start(self):
         text = CONFIGURATION
         for name, value in {**self.settings, "acl": self.acl, "main": self.main}.items():

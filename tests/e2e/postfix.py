@@ -97,6 +97,10 @@ class Postfix(Enclosure):
             if path.is_file():
                 (target / path.name).write_bytes(path.read_bytes())
 
+    def paste(self, lines):
+        """To the end of main.cf."""
+        self.more += lines
+
     def start(self):
         self.write_configuration()
         self.run("postfix", "check")

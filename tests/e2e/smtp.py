@@ -1,5 +1,6 @@
 """The SMTP sender: what it says line by line, and the replies it sees."""
 import smtplib
+import threading
 from typing import NamedTuple
 
 
@@ -71,3 +72,22 @@ def ask(port, address, size=None):
     with Sender(port) as sender:
         sender.mail(size=size)
         return sender.rcpt(address)
+
+
+def rcpt_at_once(ports, address, size):
+    """One client a port offers a message of this size, all at the same moment. Returns the replies to RCPT TO."""
+    together, answered = threading.Barrier(len(ports)), threading.Barrier(len(ports))
+    replies = []
+
+    def client(port):
+        with Sender(port) as sender:
+            sender.mail(size=size)
+            together.wait(60)
+            replies.append(sender.rcpt(address))
+            answered.wait(60)  # nobody gives up before all have their answer
+    threads = [threading.Thread(target=client, args=(port,)) for port in ports]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return replies

@@ -1,34 +1,13 @@
 """What was let in counts until the store has it, once."""
-import threading
-
 import pytest
 
 from enclosure import free_port, mbox
 from installation import EXIM_WORDS, WORDS
-from smtp import Sender, ask, message
+from smtp import Sender, ask, message, rcpt_at_once
 
 MBOX = 'store boxes {{ type = mbox  path = "{mail}/%n"  limit = {limit}  user = vmail }}\ndomain example.org {{ store = boxes }}\n'
 # Every question looks at the store anew, so that nothing passes by old facts alone.
 ANEW = "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms }\n"
-
-
-def rcpts_at_once(port, number, address, size):
-    """Each of `number` clients offers one message at the same moment. Returns the replies to RCPT TO."""
-    together, answered = threading.Barrier(number), threading.Barrier(number)
-    replies = []
-
-    def client():
-        with Sender(port) as sender:
-            sender.mail(size=size)
-            together.wait(60)
-            replies.append(sender.rcpt(address))
-            answered.wait(60)  # nobody gives up before all have their answer
-    threads = [threading.Thread(target=client) for _ in range(number)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return replies
 
 
 @pytest.mark.parametrize("kind", ["postfix", "exim"])
@@ -43,7 +22,7 @@ def test_of_twenty_large_messages_at_once_one_is_let_in(kind, request, quotagate
         socket = folder / "gate.sock"
         quotagate(f'listen mta {{ protocol = policy  address = "unix:{socket}"  mode = 0666  {WORDS} }}\n' + store)
         mta = request.getfixturevalue("exim")(mail, acl=EXIM_WORDS.replace("SOCKET", str(socket)))
-    replies = rcpts_at_once(mta.port, 20, "burst@example.org", 10 << 20)
+    replies = rcpt_at_once([mta.port] * 20, "burst@example.org", 10 << 20)
     assert sorted(reply.code for reply in replies) == [250] + [452] * 19
     assert mta.bounces() == []
 
