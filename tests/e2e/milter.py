@@ -1,7 +1,10 @@
-"""A small MTA's side of the milter protocol."""
+"""A small MTA's side of the milter protocol, and what the daemon holds for its clients."""
+import re
+import socket
 import struct
+from pathlib import Path
 
-from policy import connect
+from policy import connect, read_all
 
 OFFER = 6, 0x1FF, 0x1FFFFF
 
@@ -82,3 +85,17 @@ class Milter:
         self.send("Q")
         assert self.connection.recv(1) == b""
         self.close()
+
+
+def charged(gate, address):
+    """Octets that were let in and are not in the store yet; by the control socket in the test's folder."""
+    with connect(f"unix:{gate.folder.parent}/control.sock") as control:
+        control.sendall(f"peek {address}\n".encode())
+        control.shutdown(socket.SHUT_WR)
+        return int(re.search(r"\bcharge=(\d+)|(?=state=unknown)", read_all(control).decode())[1] or 0)
+
+
+def descriptors(gate):
+    """Open ones, when all that came before has been dealt with; by the first listener."""
+    Milter(gate.addresses()[0]).quit()
+    return len(list(Path(f"/proc/{gate.pid()}/fd").iterdir()))

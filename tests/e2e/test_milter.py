@@ -1,6 +1,5 @@
 """quotagate as a milter: a client of our own, and a real Postfix that was given what `setup` prints."""
 import os
-import re
 import signal
 import socket
 import subprocess
@@ -11,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from enclosure import USERS, free_port, until
-from milter import Milter
+from milter import Milter, charged, descriptors
 from policy import connect, read_all
 from smtp import ask, send
 
@@ -30,20 +29,6 @@ def gate(quotagate, mail, folder):
         f'listen some {{ protocol = milter  address = "inet:127.0.0.1:{free_port()}"  mailers = {{local, cyrusv2}} }}\n'
         f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail }}\n'
         "domain example.org { store = boxes }\n")
-
-
-def charged(gate, address):
-    """Octets that were let in and are not in the store yet."""
-    with connect(f"unix:{gate.folder.parent}/control.sock") as control:
-        control.sendall(f"peek {address}\n".encode())
-        control.shutdown(socket.SHUT_WR)
-        return int(re.search(r"\bcharge=(\d+)|(?=state=unknown)", read_all(control).decode())[1] or 0)
-
-
-def descriptors(gate):
-    """Open ones, when all that came before has been dealt with."""
-    Milter(gate.addresses()[UNIX]).quit()
-    return len(list(Path(f"/proc/{gate.pid()}/fd").iterdir()))
 
 
 @pytest.mark.parametrize("listener", [UNIX, INET])
@@ -135,7 +120,7 @@ def test_an_abort_gives_the_room_back_and_the_end_keeps_it(gate):
 CLIENT = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from milter import Milter
+from milter import Milter, charged, descriptors
 mta = Milter(sys.argv[2])
 assert mta.mail(size=150_000) == mta.rcpt("ok@example.org") == "c"
 print("in the middle", flush=True)
