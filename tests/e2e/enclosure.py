@@ -14,7 +14,7 @@ SERVERS = TOP / ".cache" / "servers"
 # Users that exist only inside; the numbers are free on any Debian.
 USERS = {
     "postfix": 25001, "postdrop": 25002, "Debian-exim": 25003, "dovecot": 25004, "dovenull": 25005,
-    "quotagate": 25010, "vmail": 25011,
+    "quotagate": 25010, "vmail": 25011, "defang": 25012,
 }
 
 # Local parts of the mailboxes at example.org.
