@@ -116,31 +116,45 @@ static bool is_same(struct str a, struct str b)
 	return str_eq_nocase(a, b);
 }
 
-/* A target without a domain is in that of the alias. */
-static bool is_own(const struct target *t, const struct address *form)
-{
-	bool bare = str_rfind(t->address, '@') == t->address.len;
-	return t->address.len == 0 || is_same(t->address, bare ? form->local : form->whole);
-}
-
-/* It names itself: the directories behind this one may know its mailbox, else the stores. No other form is tried. */
-static void stand_for_itself(struct probe *p, const struct address *form)
-{
-	address_copy(&p->address, form);
-	p->form = FORM_WHOLE;
-	p->exact = p->unlisted = true;
-}
-
-static bool parse_target(const struct gate *g, struct address *out, const struct target *t, const struct address *form)
+/* The address that a target names. One without a domain is in that of the alias; `@domain` behind a catch-all is the same
+   local part in another domain. False when it is none: nobody knows where the mailbox of a catch-all is. */
+static bool parse_target(const struct gate *g, const struct probe *p, struct address *out, const struct target *t,
+	const struct address *form)
 {
 	char text[2 * ADDRESS_MAX];
 	struct buf b = BUF(text);
-	buf_put(&b, t->address.len ? t->address : form->whole);
-	if (t->address.len && str_rfind(t->address, '@') == t->address.len && form->domain.len) {
+	bool bare = str_rfind(t->address, '@') == t->address.len;
+	if (t->address.len == 0) {
+		address_copy(out, form);
+		return form->local.len > 0;
+	}
+	if (form->local.len == 0 && t->address.at[0] == '@')
+		buf_put(&b, p->address.local);
+	buf_put(&b, t->address);
+	if (bare && form->domain.len) {
 		buf_putc(&b, '@');
 		buf_put(&b, form->domain);
 	}
 	return !b.full && address_parse(out, buf_str(&b), g->conf.fold) == ADDRESS_OK;
+}
+
+/* The target of an address is that address: in the form that was asked about, or behind a catch-all. */
+static bool is_itself(const struct probe *p, const struct address *named, const struct address *form)
+{
+	return is_same(named->whole, p->form == FORM_DOMAIN ? p->address.whole : form->whole);
+}
+
+/* What p asked about names itself, and m (p, or a member) is its mailbox: the directories behind this one may know it,
+   else the stores. No other form is tried; but a catch-all, which names whatever there is, says nothing of that. */
+static void stand_for_itself(struct probe *m, const struct probe *p, const struct address *form)
+{
+	bool catch_all = p->form == FORM_DOMAIN;
+	address_copy(&m->address, catch_all ? &p->address : form);
+	m->candidate = p->candidate;
+	m->form = catch_all ? FORM_DOMAIN : FORM_WHOLE;
+	m->listed = catch_all && p->listed;
+	m->exact = !catch_all;
+	m->unlisted = true;
 }
 
 /* The stores take over: the directory has named the mailbox. */
@@ -161,11 +175,14 @@ static bool is_ancestor(const struct probe *p, struct hash origin)
 	return false;
 }
 
-static bool is_sibling(const struct ask *a, const struct probe *but, struct hash origin)
+/* Another member has this address too. What leads back to an alias is not that alias once more, but may be the mailbox
+   that the alias itself stands for. */
+static bool is_named_twice(const struct probe *m)
 {
-	list_each (n, &a->probes) {
+	bool back = is_ancestor(m->parent, m->origin);
+	list_each (n, &m->ask->probes) {
 		const struct probe *p = list_of(n, struct probe, siblings);
-		if (p != but && p->parent && hash_eq(p->origin, origin))
+		if (p != m && p->parent && hash_eq(p->origin, m->origin) && !(back && p->phase == PROBE_EXPANDED))
 			return true;
 	}
 	return false;
@@ -178,7 +195,7 @@ static struct probe *make_member(struct gate *g, struct probe *p, const struct t
 	struct probe *m = probe_lend(g, p);
 	if (!m)
 		return NULL;
-	if (t->kind == TARGET_ELSEWHERE || !parse_target(g, &m->address, t, form)) {
+	if (t->kind == TARGET_ELSEWHERE || !parse_target(g, p, &m->address, t, form)) {
 		m->phase = PROBE_DONE;
 		return m;
 	}
@@ -188,9 +205,8 @@ static struct probe *make_member(struct gate *g, struct probe *p, const struct t
 	if (t->kind == TARGET_MAILBOX) {
 		m->phase = PROBE_STORE;
 		take_hints(g, m, t);
-	} else if (is_same(m->address.whole, form->whole)) {
-		m->candidate = p->candidate; /* an alias that keeps a copy */
-		stand_for_itself(m, form);
+	} else if (is_itself(p, &m->address, form)) {
+		stand_for_itself(m, p, form); /* an alias that keeps a copy */
 	} else if (!ours || is_ancestor(p, m->origin) || depth_of(m) > DEPTH_MOST) {
 		m->phase = PROBE_DONE;
 	}
@@ -203,7 +219,7 @@ static void start_member(struct gate *g, struct probe *m, msec now)
 	switch (m->phase) {
 	case PROBE_STORE: go_to_mailbox(g, m, now); break;
 	case PROBE_DIRECTORY:
-		if (m->exact)
+		if (m->unlisted)
 			pursue(g, m, now);
 		else
 			resolve_start(g, m, now);
@@ -225,7 +241,6 @@ static void start_member(struct gate *g, struct probe *m, msec now)
    take the record away. */
 static void expand(struct gate *g, struct probe *p, struct str targets, const struct address *form, msec now)
 {
-	struct ask *a = p->ask;
 	struct list members;
 	struct target t;
 	bool cut = false;
@@ -237,8 +252,8 @@ static void expand(struct gate *g, struct probe *p, struct str targets, const st
 			cut = true;
 			break;
 		}
-		if (t.kind == TARGET_ADDRESS && is_sibling(a, m, m->origin) && !is_ancestor(p, m->origin)) {
-			probe_return(g, m); /* named twice */
+		if (t.kind == TARGET_ADDRESS && is_named_twice(m)) {
+			probe_return(g, m);
 			continue;
 		}
 		list_insert(&members, &m->waiting);
@@ -260,19 +275,22 @@ static enum outcome follow(struct gate *g, struct probe *p, struct str targets, 
 {
 	struct str rest = targets;
 	struct target first, second;
+	struct address named;
 	if (p->of_sender) {
 		probe_done_pass(g, p, REASON_ROOM, NULL, now); /* it exists, whatever it is */
 		return RESOLVED;
 	}
 	if (!target_get(&first, &rest))
 		return NEXT;
-	bool single = !target_get(&second, &rest);
-	if (!single || first.kind == TARGET_ELSEWHERE || !is_own(&first, form)) {
+	bool single = !target_get(&second, &rest) && first.kind != TARGET_ELSEWHERE;
+	bool hints = first.kind == TARGET_MAILBOX;
+	if (!single || (hints && p->form == FORM_DOMAIN) || !parse_target(g, p, &named, &first, form) ||
+		!is_itself(p, &named, form)) {
 		expand(g, p, targets, form, now);
 		return RESOLVED;
 	}
-	if (first.kind == TARGET_ADDRESS) {
-		stand_for_itself(p, form);
+	if (!hints) {
+		stand_for_itself(p, p, form);
 		return NEXT;
 	}
 	take_hints(g, p, &first);
