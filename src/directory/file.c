@@ -7,6 +7,7 @@
 #include "core/address.h"
 #include "directory/alias_text.h"
 #include "directory/directory.h"
+#include "directory/file_conf.h"
 #include "directory/files.h"
 
 #include <errno.h>
@@ -16,72 +17,6 @@
 
 #define INCLUDE_MAX ((size_t)1 << 20) /* octets of a file that an alias includes */
 #define PASSWD_MAX 16384 /* octets of one user's line */
-
-struct file_conf {
-	struct opt_list aliases, system_aliases, mailboxes, passwd, domains;
-	bool system_users;
-};
-
-static bool check_path(struct str value, struct err *err)
-{
-	if (value.len && value.at[0] == '/')
-		return true;
-	return err_set(err, "must be the path of a text file, such as /etc/postfix/virtual");
-}
-
-static bool check_domain(struct str value, struct err *err)
-{
-	char text[ADDRESS_MAX + 1];
-	struct buf b = BUF(text);
-	struct address a;
-	buf_puts(&b, "x@");
-	buf_put(&b, value);
-	return (!b.full && address_parse(&a, buf_str(&b), FOLD_ALL) == ADDRESS_OK && a.local.len == 1) ||
-	       err_set(err, "is no domain");
-}
-
-#define ROW(member) offsetof(struct file_conf, member)
-
-static const struct opt rows[] = {
-	{ .name = "aliases",
-		.type = OPT_LIST,
-		.offset = ROW(aliases),
-		.check = check_path,
-		.help = "Tables of aliases as virtual(5) has them, the text and not the .db of it: `joe@example.org "
-			"ann@example.org, bob@example.net`. `@example.org` is a catch-all." },
-	{ .name = "system_aliases",
-		.type = OPT_LIST,
-		.offset = ROW(system_aliases),
-		.check = check_path,
-		.help = "Tables of aliases as aliases(5) has them, such as /etc/aliases: `postmaster: root`. They hold "
-			"for names without a domain." },
-	{ .name = "mailboxes",
-		.type = OPT_LIST,
-		.offset = ROW(mailboxes),
-		.check = check_path,
-		.help = "Tables of mailboxes: `address [limit [messages]]` a line, the limit such as 200M; 0, -, none "
-			"and unlimited mean that there is none. Where a path stands in its place, as in "
-			"virtual_mailbox_maps of Postfix, no limit is named." },
-	{ .name = "passwd",
-		.type = OPT_LIST,
-		.offset = ROW(passwd),
-		.check = check_path,
-		.help = "Dovecot's passwd-files: users, home directories, and limits in the fields userdb_quota_rule "
-			"or quota_storage_size." },
-	{ .name = "system_users",
-		.type = OPT_BOOL,
-		.offset = ROW(system_users),
-		.def = "no",
-		.help = "The users of the system (getpwnam(3)) have mailboxes; %h is their home." },
-	{ .name = "domains",
-		.type = OPT_LIST,
-		.offset = ROW(domains),
-		.check = check_domain,
-		.help = "The domains these files are about: names without a domain hold in these, and without this "
-			"option in every domain that asks (names in `aliases` in none). Where mailboxes, passwd or "
-			"system_users are given, what stands nowhere in them does not exist." },
-	OPT_END,
-};
 
 struct file {
 	const struct file_conf *conf;
@@ -95,17 +30,6 @@ struct question {
 	struct str whole, local, domain; /* in small letters */
 	struct buf *targets, *note;
 };
-
-static bool file_check(const void *conf, struct err *err)
-{
-	const struct file_conf *c = conf;
-	if (c->aliases.n + c->system_aliases.n + c->mailboxes.n + c->passwd.n == 0 && !c->system_users)
-		return err_set(err, "a directory of files needs aliases, system_aliases, mailboxes, passwd or "
-				    "system_users");
-	if (c->aliases.n + c->system_aliases.n + c->mailboxes.n + c->passwd.n > FILES_MAX)
-		return err_set(err, "more than %d files in one directory", FILES_MAX);
-	return true;
-}
 
 static bool add_all(struct files *f, const struct opt_list *paths, enum table_form form)
 {
@@ -226,7 +150,7 @@ static enum user put_mailbox(struct question *q, struct str whole, struct str lo
 /* ---- aliases ---- */
 
 /* An address that an alias names: a mailbox, or to be looked up in its turn. */
-static void put_address(struct question *q, struct str named, bool of_system, bool final)
+static void put_address(struct question *q, struct str named, bool final)
 {
 	struct address a;
 	char text[ADDRESS_MAX + 1];
@@ -238,8 +162,8 @@ static void put_address(struct question *q, struct str named, bool of_system, bo
 	}
 	struct str domain = a.domain;
 	buf_put(&whole, a.whole);
-	if (of_system && a.domain.len == 0 && q->domain.len) {
-		/* it is another name of the same domain: its alias is looked for there */
+	if (a.domain.len == 0 && q->domain.len) {
+		/* it is another name of the domain of the alias */
 		domain = q->domain;
 		buf_putc(&whole, '@');
 		buf_put(&whole, domain);
@@ -257,10 +181,10 @@ static void put_elsewhere(struct question *q, struct str what)
 }
 
 /* What an alias names; `include` false: stands in an included file already, which includes no further. */
-static void put_targets(struct question *q, struct str value, bool of_system, bool include);
+static void put_targets(struct question *q, struct str value, bool include);
 
 /* The addresses of a list. One that cannot be read has room: it is nobody's mailbox. */
-static void put_included(struct question *q, struct str path, bool of_system)
+static void put_included(struct question *q, struct str path)
 {
 	char z[4096];
 	struct text text = { 0 };
@@ -276,23 +200,23 @@ static void put_included(struct question *q, struct str path, bool of_system)
 	}
 	lines_init(&lines, text, true);
 	while (lines_next(&lines, &line, &why))
-		put_targets(q, line, of_system, false);
+		put_targets(q, line, false);
 	if (why)
 		buf_printf(q->note, "; %s:%u: %s", z, lines.line, why);
 	free(text.at);
 }
 
-static void put_targets(struct question *q, struct str value, bool of_system, bool include)
+static void put_targets(struct question *q, struct str value, bool include)
 {
 	struct alias_target t;
 	while (!q->targets->full && alias_next(&value, &t)) {
 		switch (t.kind) {
-		case ALIAS_ADDRESS: put_address(q, t.text, of_system, false); break;
-		case ALIAS_FINAL: put_address(q, t.text, of_system, true); break;
+		case ALIAS_ADDRESS: put_address(q, t.text, false); break;
+		case ALIAS_FINAL: put_address(q, t.text, true); break;
 		case ALIAS_ELSEWHERE: put_elsewhere(q, t.text); break;
 		case ALIAS_INCLUDE:
 			if (include)
-				put_included(q, t.text, of_system);
+				put_included(q, t.text);
 			else
 				put_elsewhere(q, t.text);
 			break;
@@ -303,7 +227,7 @@ static void put_targets(struct question *q, struct str value, bool of_system, bo
 static enum listing answer_alias(struct question *q, const struct table_entry *e)
 {
 	put_place(q, e);
-	put_targets(q, e->value, e->kind == TABLE_SYSTEM_ALIAS, true);
+	put_targets(q, e->value, true);
 	if (q->targets->full) {
 		/* more than may be expanded: it counts as one with room, as every expansion past the bounds */
 		q->targets->len = 0;
@@ -333,9 +257,20 @@ static enum listing absent(const struct question *q)
 	return LISTING_NOT_OURS;
 }
 
+/* Of a catch-all that stands for another domain, @old @new, the new one; else empty. */
+static struct str other_domain(const struct table_entry *e)
+{
+	struct str value = e->value;
+	struct alias_target t;
+	bool stands = e->key.at[0] == '@' && alias_next(&value, &t) && t.kind == ALIAS_ADDRESS && t.text.at[0] == '@';
+	return stands ? str_from(t.text, 1) : (struct str){ "", 0 };
+}
+
 static const struct table_entry *find_alias(const struct question *q)
 {
 	const struct table_entry *e = table_find(q->table, TABLE_ALIAS, q->whole);
+	if (e && other_domain(e).len)
+		return NULL;
 	if (e || !is_bare(q->local))
 		return e;
 	/* virtual(5) tables serve many domains: which of them are local must be said */
@@ -346,6 +281,7 @@ static const struct table_entry *find_alias(const struct question *q)
 	return NULL;
 }
 
+/* What the files say of the address itself; LISTING_NOT_OURS when they do not know it. */
 static enum listing look_up(struct question *q)
 {
 	const struct table_entry *e = find_alias(q);
@@ -361,7 +297,69 @@ static enum listing look_up(struct question *q)
 	case USER_FAILED: buf_puts(q->note, "the users of the system could not be looked up"); return LISTING_FAILED;
 	case USER_NONE: break;
 	}
-	return absent(q);
+	return LISTING_NOT_OURS;
+}
+
+static struct str join(struct buf *out, struct str local, struct str domain)
+{
+	buf_put(out, local);
+	buf_putc(out, '@');
+	buf_put(out, domain);
+	return buf_str(out);
+}
+
+/* The address without an extension has an alias of its own, for which the gate asks next. */
+static bool has_base(const struct question *q)
+{
+	for (size_t i = 1; i < q->local.len; i++) {
+		char text[ADDRESS_MAX + 1];
+		struct buf whole = BUF(text);
+		if ((q->local.at[i] == '+' || q->local.at[i] == '-') &&
+			table_find(q->table, TABLE_ALIAS, join(&whole, (struct str){ q->local.at, i }, q->domain)))
+			return true;
+	}
+	return false;
+}
+
+/* The domain stands for another: the address is what the same local part is there, and does not exist if it does not
+   exist there. One domain behind another is for the gate to follow. */
+static enum listing look_behind(const struct question *q, const struct table_entry *e, struct str other)
+{
+	char text[ADDRESS_MAX + 1];
+	struct buf whole = BUF(text);
+	struct address a;
+	struct question behind = *q;
+	size_t before = q->targets->len;
+	join(&whole, q->local.len ? q->local : STR("x"), other);
+	if (whole.full || address_parse(&a, buf_str(&whole), FOLD_ALL) != ADDRESS_OK)
+		return absent(q);
+	behind.whole = q->local.len ? a.whole : str_from(a.whole, 1);
+	behind.local = q->local;
+	behind.domain = a.domain;
+	put_place(&behind, e);
+	enum listing listing = look_up(&behind);
+	if (listing == LISTING_NOT_OURS)
+		listing = absent(&behind);
+	if (listing == LISTING_FAILED || listing == LISTING_NO_ADDRESS || q->local.len == 0)
+		return listing;
+	if (listing != LISTING_TARGETS && has_base(q))
+		return LISTING_UNLISTED;
+	q->targets->len = before;
+	q->targets->full = false;
+	target_put(q->targets, &(struct target){ .kind = TARGET_ADDRESS, .address = behind.whole });
+	return LISTING_TARGETS;
+}
+
+static enum listing answer(struct question *q)
+{
+	char text[DOMAIN_MAX + 2];
+	struct buf any = BUF(text);
+	enum listing listing = look_up(q);
+	if (listing != LISTING_NOT_OURS)
+		return listing;
+	const struct table_entry *e = table_find(q->table, TABLE_ALIAS, join(&any, STR(""), q->domain));
+	struct str other = e ? other_domain(e) : STR("");
+	return other.len ? look_behind(q, e, other) : absent(q);
 }
 
 static char small(char c)
@@ -390,7 +388,7 @@ static enum listing file_ask(void *state, const struct mailbox *m, struct buf *t
 		.targets = targets,
 		.note = note,
 	};
-	enum listing listing = look_up(&q);
+	enum listing listing = answer(&q);
 	if (f->files.trouble.text[0])
 		buf_printf(note, "%sas it was before: %s", note->len ? "; " : "", f->files.trouble.text);
 	return listing;
@@ -398,9 +396,9 @@ static enum listing file_ask(void *state, const struct mailbox *m, struct buf *t
 
 const struct directory_type file_directory = {
 	.name = "file",
-	.opts = rows,
+	.opts = file_opts,
 	.conf_size = sizeof(struct file_conf),
-	.check = file_check,
+	.check = file_conf_check,
 	.open = file_open,
 	.ask = file_ask,
 	.close = file_close,

@@ -129,10 +129,12 @@ static void test_virtual(void **state)
 		{ "john smith@example.org", "targets address<joe@example.org>" },
 		{ "vacation@example.org", "targets elsewhere<|/usr/bin/vacation joe, really>" },
 		{ "prog@example.org", "targets elsewhere<|/usr/bin/prog joe@example.org>" },
-		{ "root@example.org", "targets address<root>" },
+		{ "root@example.org", "targets address<root@example.org>" },
 		{ "loop-a@example.org", "targets address<loop-b@example.org>" },
 		{ "loop-b@example.org", "targets address<loop-a@example.org>" },
-		{ "@old.example", "targets address<@example.org>" },
+		{ "@old.example", "unlisted" },
+		{ "joe@old.example", "targets address<joe@example.org>" },
+		{ "nobody@Old.example", "targets address<nobody@example.org>" },
 		{ "@any.example", "targets address<joe@example.org>" },
 		{ "virtual-alias.example", "targets address<anything> address<(right-hand> address<content> "
 					   "address<does> address<not> address<matter)>" },
@@ -151,8 +153,9 @@ static void test_virtual(void **state)
 	assert_non_null(strstr(said_note, "virtual.txt:10"));
 	close_directory();
 	OPEN("aliases", realistic("virtual.txt"), "domains", "example.org");
-	CHECK(((const struct row[]){ { "webmaster@Example.org", "targets address<joe>" },
-		{ "webmaster@old.example", "unlisted" }, { "nobody@example.org", "unlisted" } }));
+	CHECK(((const struct row[]){ { "webmaster@Example.org", "targets address<joe@example.org>" },
+		{ "webmaster@old.example", "targets address<webmaster@example.org>" },
+		{ "webmaster@any.example", "unlisted" }, { "nobody@example.org", "unlisted" } }));
 	close_directory();
 }
 
@@ -281,6 +284,35 @@ static void test_together(void **state)
 			    "eve@example.org:x:1:1::/home/eve::userdb_quota_rule=*:storage=1M\n");
 	OPEN("aliases", realistic("virtual.txt"), "mailboxes", realistic("mailboxes.txt"), "passwd", at("passwd"),
 		"domains", "example.org");
+	CHECK(rows);
+	close_directory();
+}
+
+/* Domains that stand for others: what exists there exists here. */
+static void test_alias_domains(void **state)
+{
+	static const struct row rows[] = {
+		{ "joe@old", "targets address<joe@new>" },
+		{ "JOE@Old", "targets address<joe@new>" },
+		{ "alias@old", "targets address<alias@new>" },
+		{ "own@old", "targets address<joe@new>" },
+		{ "own+x@old", "no-address" }, /* the gate asks for own@old next */
+		{ "nobody@old", "no-address" },
+		{ "@old", "no-address" },
+		{ "joe@older", "targets address<joe@old>" }, /* which the gate asks about in its turn */
+		{ "nobody@self", "targets address<nobody@self>" },
+		{ "nobody@caught", "targets address<nobody@any>" },
+		{ "@caught", "targets address<joe@new>" },
+		{ "nobody@relay", "targets address<nobody@far.example>" },
+		{ "own@relay", "targets address<joe@new>" },
+		{ "own+x@relay", "unlisted" },
+		{ "nobody@wrong", "unlisted" },
+	};
+	(void)state;
+	make_file("virtual", "@old @new\n@older @old\nalias@new joe@new\nown@old joe@new\n@self @self\n"
+			     "@caught @any\n@any joe@new\n@relay @far.example\nown@relay joe@new\n@wrong @..\n");
+	make_file("mailboxes", "joe@new 1k\n");
+	OPEN("aliases", at("virtual"), "mailboxes", at("mailboxes"));
 	CHECK(rows);
 	close_directory();
 }
@@ -529,6 +561,7 @@ int main(void)
 		test(test_mailboxes),
 		test(test_passwd),
 		test(test_together),
+		test(test_alias_domains),
 		test(test_system_users),
 		test(test_broken),
 		test(test_long_lines),
