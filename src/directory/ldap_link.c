@@ -1,0 +1,292 @@
+#include "directory/ldap_link.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SHUN SECONDS(30) /* how long a server that failed is tried last */
+#define PASSWORD_MAX 1024
+#define ANSWER_MAX (8 << 20) /* octets; entries in good order are a thousandth of it */
+
+struct server {
+	msec shunned; /* until when */
+	uint64_t search; /* number of the last search that it was tried in */
+};
+
+struct ldap_link {
+	const struct ldap_conf *conf;
+	LDAP *ld; /* null: not connected */
+	size_t server; /* that it is connected to */
+	uint64_t searches;
+	struct server servers[]; /* one for each of conf->uri */
+};
+
+struct ldap_link *ldap_link_new(const struct ldap_conf *conf)
+{
+	struct ldap_link *l = calloc(1, sizeof(*l) + conf->uri.n * sizeof(l->servers[0]));
+	if (l)
+		l->conf = conf;
+	return l;
+}
+
+static void disconnect(struct ldap_link *l)
+{
+	if (l->ld)
+		ldap_unbind_ext(l->ld, NULL, NULL);
+	l->ld = NULL;
+}
+
+void ldap_link_free(struct ldap_link *l)
+{
+	disconnect(l);
+	free(l);
+}
+
+LDAP *ldap_link_handle(const struct ldap_link *l)
+{
+	return l->ld;
+}
+
+msec ldap_link_now(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return SECONDS(t.tv_sec) + t.tv_nsec / 1000000;
+}
+
+static struct timeval timeval_of(msec m)
+{
+	if (m < 1)
+		m = 1;
+	return (struct timeval){ .tv_sec = m / 1000, .tv_usec = m % 1000 * 1000 };
+}
+
+/* ---- why it failed ---- */
+
+/* "ldap://host: what was done: libldap's word for it (the server's own)" */
+static void say(struct ldap_link *l, const char *uri, const char *doing, int result, struct buf *note)
+{
+	char *own = NULL;
+	if (note->len)
+		buf_puts(note, "; ");
+	buf_put_clean(note, str_of(uri));
+	buf_printf(note, ": %s", doing);
+	buf_put_clean(note, str_of(ldap_err2string(result)));
+	if (l->ld)
+		ldap_get_option(l->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &own);
+	if (own && *own) {
+		buf_puts(note, " (");
+		buf_put_clean(note, str_of(own));
+		buf_putc(note, ')');
+	}
+	ldap_memfree(own);
+}
+
+static bool say_file(const char *path, const char *why, struct buf *note)
+{
+	if (note->len)
+		buf_puts(note, "; ");
+	buf_put_clean(note, str_of(path));
+	buf_printf(note, ": %s", why);
+	return false;
+}
+
+/* ---- connecting ---- */
+
+/* The first line of the password file into `out`. */
+static bool read_password(const char *path, struct buf *out, struct buf *note)
+{
+	struct stat st;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	if (fd < 0)
+		return say_file(path, strerror(errno), note);
+	const char *wrong = NULL;
+	ssize_t n = -1;
+	if (fstat(fd, &st) != 0)
+		wrong = strerror(errno);
+	else if (!S_ISREG(st.st_mode))
+		wrong = "it is no regular file";
+	else if (st.st_mode & (S_IROTH | S_IWOTH))
+		wrong = "others may read or write it, chmod o= it";
+	else if ((n = read(fd, out->at, out->cap)) < 0)
+		wrong = strerror(errno);
+	close(fd);
+	if (wrong)
+		return say_file(path, wrong, note);
+	out->len = str_find((struct str){ out->at, (size_t)n }, '\n');
+	if (out->len && out->at[out->len - 1] == '\r')
+		out->len--;
+	if (out->len == 0 || out->len == out->cap)
+		return say_file(path, out->len ? "its first line is too long" : "its first line is empty", note);
+	return true;
+}
+
+static bool bind_as(struct ldap_link *l, const char *uri, struct buf *note)
+{
+	char text[PASSWORD_MAX];
+	struct buf password = BUF(text);
+	if (!l->conf->bind_dn)
+		return true;
+	if (!read_password(l->conf->password_file, &password, note))
+		return false;
+	struct berval secret = { .bv_val = text, .bv_len = password.len };
+	int result = ldap_sasl_bind_s(l->ld, l->conf->bind_dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
+	explicit_bzero(text, sizeof(text));
+	if (result != LDAP_SUCCESS)
+		say(l, uri, "bind: ", result, note);
+	return result == LDAP_SUCCESS;
+}
+
+static int set_timeouts(LDAP *ld, msec left)
+{
+	struct timeval t = timeval_of(left);
+	int result = ldap_set_option(ld, LDAP_OPT_NETWORK_TIMEOUT, &t);
+	return result ? result : ldap_set_option(ld, LDAP_OPT_TIMEOUT, &t);
+}
+
+static int set_tls(const struct ldap_conf *c, LDAP *ld)
+{
+	int verify = c->verify == LDAP_VERIFY_NEVER ? LDAP_OPT_X_TLS_NEVER : LDAP_OPT_X_TLS_DEMAND;
+	int client = 0;
+	const struct {
+		int option;
+		const void *value;
+	} options[] = {
+		{ LDAP_OPT_X_TLS_REQUIRE_CERT, &verify },
+		{ LDAP_OPT_X_TLS_CACERTFILE, c->verify == LDAP_VERIFY_NEVER ? NULL : c->tls_ca_file },
+		{ LDAP_OPT_X_TLS_CERTFILE, c->tls_cert_file }, { LDAP_OPT_X_TLS_KEYFILE, c->tls_key_file },
+		{ LDAP_OPT_X_TLS_NEWCTX, &client }, /* last: the others take effect by it */
+	};
+	int result = LDAP_SUCCESS;
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]) && result == LDAP_SUCCESS; i++)
+		if (options[i].value)
+			result = ldap_set_option(ld, options[i].option, options[i].value);
+	return result;
+}
+
+static int set_options(const struct ldap_conf *c, const char *uri, LDAP *ld, msec left)
+{
+	int version = LDAP_VERSION3;
+	ber_len_t most = ANSWER_MAX;
+	Sockbuf *socket = NULL;
+	int result = ldap_set_option(ld, LDAP_OPT_PROTOCOL_VERSION, &version);
+	if (!result)
+		result = ldap_set_option(ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
+	if (!result)
+		result = ldap_set_option(ld, LDAP_OPT_RESTART, LDAP_OPT_ON);
+	if (!result)
+		result = set_timeouts(ld, left);
+	if (!result)
+		result = ldap_get_option(ld, LDAP_OPT_SOCKBUF, &socket);
+	if (!result && socket)
+		ber_sockbuf_ctrl(socket, LBER_SB_OPT_SET_MAX_INCOMING, &most);
+	if (!result && (c->starttls || ldap_is_ldaps_url(uri)))
+		result = set_tls(c, ld);
+	return result;
+}
+
+static bool connect_to(struct ldap_link *l, size_t server, msec left, struct buf *note)
+{
+	const char *uri = l->conf->uri.at[server], *doing = "";
+	int result = ldap_initialize(&l->ld, uri);
+	l->server = server;
+	if (result == LDAP_SUCCESS && (result = set_options(l->conf, uri, l->ld, left)) != LDAP_SUCCESS)
+		doing = "its options: ";
+	if (result == LDAP_SUCCESS && l->conf->starttls &&
+		(result = ldap_start_tls_s(l->ld, NULL, NULL)) != LDAP_SUCCESS)
+		doing = "StartTLS: ";
+	if (result != LDAP_SUCCESS)
+		say(l, uri, doing, result, note);
+	if (result == LDAP_SUCCESS && bind_as(l, uri, note))
+		return true;
+	disconnect(l);
+	return false;
+}
+
+/* ---- asking ---- */
+
+/* One search over the connection, with at most `left` for it. Any result but a whole answer ends the connection. */
+static LDAPMessage *search(
+	struct ldap_link *l, const struct ldap_search *s, msec left, bool *more, int *result, struct buf *note)
+{
+	LDAPMessage *answer = NULL;
+	struct timeval timeout = timeval_of(left);
+	/* libldap does not change the names, but its declaration does not say so. */
+	char **attributes = (char **)(uintptr_t)s->attributes;
+	set_timeouts(l->ld, left);
+	*result = ldap_search_ext_s(
+		l->ld, s->base, s->scope, s->filter, attributes, 0, NULL, NULL, &timeout, s->most, &answer);
+	*more = *result == LDAP_SIZELIMIT_EXCEEDED;
+	if (*result == LDAP_SUCCESS || *more)
+		return answer;
+	ldap_msgfree(answer);
+	say(l, l->conf->uri.at[l->server], "", *result, note);
+	disconnect(l);
+	return NULL;
+}
+
+/* A handle whose connection the server has closed would open a new one without binding. */
+static bool is_connected(const struct ldap_link *l)
+{
+	int fd = -1;
+	return l->ld && ldap_get_option(l->ld, LDAP_OPT_DESC, &fd) == LDAP_OPT_SUCCESS && fd >= 0;
+}
+
+static void mark(struct ldap_link *l, size_t server, bool good)
+{
+	l->servers[server].search = l->searches;
+	l->servers[server].shunned = good ? 0 : ldap_link_now() + SHUN;
+}
+
+/* Over the connection that was kept. That one has come to its end says nothing about the server. */
+static LDAPMessage *search_kept(struct ldap_link *l, const struct ldap_search *s, bool *more, struct buf *note)
+{
+	int result;
+	size_t said = note->len;
+	LDAPMessage *answer = search(l, s, s->until - ldap_link_now(), more, &result, note);
+	if (result == LDAP_SERVER_DOWN)
+		note->len = said;
+	else
+		mark(l, l->server, answer);
+	return answer;
+}
+
+/* Connects and asks. The time that is left is shared among the servers that are left. */
+static LDAPMessage *search_anew(
+	struct ldap_link *l, const struct ldap_search *s, size_t server, bool *more, struct buf *note)
+{
+	int result;
+	LDAPMessage *answer = NULL;
+	size_t left = 0;
+	for (size_t i = 0; i < l->conf->uri.n; i++)
+		left += l->servers[i].search != l->searches;
+	msec now = ldap_link_now();
+	msec until = now + (s->until - now) / (msec)left;
+	if (connect_to(l, server, until - now, note))
+		answer = search(l, s, until - ldap_link_now(), more, &result, note);
+	mark(l, server, answer);
+	return answer;
+}
+
+LDAPMessage *ldap_link_search(struct ldap_link *l, const struct ldap_search *s, bool *more, struct buf *note)
+{
+	LDAPMessage *answer = NULL;
+	msec began = ldap_link_now();
+	size_t said = note->len;
+	l->searches++;
+	*more = false;
+	if (is_connected(l))
+		answer = search_kept(l, s, more, note);
+	else
+		disconnect(l);
+	for (int shunned = 0; shunned <= 1; shunned++)
+		for (size_t i = 0; i < l->conf->uri.n && !answer; i++)
+			if (l->servers[i].search != l->searches && (shunned || l->servers[i].shunned <= began))
+				answer = search_anew(l, s, i, more, note);
+	if (answer)
+		note->len = said; /* what others said is of no interest */
+	return answer;
+}
