@@ -1,4 +1,4 @@
-"""demo.py postfix|exim: the show that scripts/demo puts on. Exits 1 when it does not end as it should."""
+"""demo.py postfix|exim|sendmail: the show that scripts/demo puts on. Exits 1 when it does not end as it should."""
 import shutil
 import signal
 import subprocess
@@ -9,7 +9,7 @@ from pathlib import Path
 from enclosure import SERVERS, owned
 from installation import Installation
 
-WAYS = {"postfix": "postfix-tcp", "exim": "exim-words"}
+WAYS = {"postfix": "postfix-tcp", "exim": "exim-words", "sendmail": "sendmail-milter"}
 MESSAGE = "From sender@example.net Thu Jan  1 00:00:00 2026\nFrom: sender@example.net\nSubject: old mail\n\n"
 
 
@@ -43,7 +43,8 @@ def show(folder, mta, running):
         return server
     site = Installation(folder, WAYS[mta], "mbox", wrap=wrap)
     print("\n--- quotagate.conf\n" + site.gate.configuration.read_text())
-    print("--- what the MTA asks\n" + (site.mta.restrictions if mta == "postfix" else site.mta.acl).strip("\n"))
+    asks = {"postfix": "restrictions", "exim": "acl", "sendmail": "more"}[mta]
+    print("--- what the MTA asks\n" + getattr(site.mta, asks).strip("\n"))
     say("sending one message to ok@example.org and full@example.org")
     transcript = send(site.port)
     print("\n--- the SMTP session\n" + transcript)

@@ -7,6 +7,7 @@ from enclosure import free_port
 from exim import Exim
 from postfix import Postfix
 from quotagate import Quotagate
+from sendmail import Sendmail
 
 LIMIT = 200 * 1024
 
@@ -38,6 +39,7 @@ ALL = [
     ("postfix-chroot", "mbox"), ("postfix-chroot", "dovecot-maildir"),
     ("exim-words", "mbox"), ("exim-words", "exim-maildir"),
     ("exim-quotad", "mbox"), ("exim-quotad", "exim-maildir"),
+    ("sendmail-milter", "mbox"),
 ]
 
 
@@ -50,7 +52,7 @@ class Installation:
         self.store = store
         if store == "dovecot-maildir":
             self.dovecot = wrap(Dovecot(folder, self.mail)).start()
-        make = self.make_postfix if way.startswith("postfix") else self.make_exim
+        make = {"postfix": self.make_postfix, "exim": self.make_exim, "sendmail": self.make_sendmail}[way.partition("-")[0]]
         self.mta, listen = make(folder, way)
         # Mailboxes come into being by their first message here, seconds before the next one.
         known = STORES[store].replace("MAIL", str(self.mail)) + "cache { ttl_none = 1ms }\n"
@@ -84,6 +86,12 @@ class Installation:
         store = "mbox" if self.store == "mbox" else "maildir"
         quota = "0" if store == "mbox" else "200K"
         return Exim(folder, self.mail, acl=acl, store=store, quota=quota), listen
+
+    def make_sendmail(self, folder, way):
+        port = free_port()
+        asks = f"INPUT_MAIL_FILTER(`quotagate', `S=inet:{port}@127.0.0.1, F=, T=C:5s;S:5s;R:8s;E:30s')dnl\n"
+        return Sendmail(folder, more=asks, mail=self.mail), \
+            f'listen mta {{ protocol = milter  address = "inet:127.0.0.1:{port}" }}\n'
 
     def maildir(self, name):
         return self.mail / "example.org" / name / "Maildir"
