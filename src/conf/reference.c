@@ -25,6 +25,8 @@ static void put_roff(FILE *out, const char *z)
 			fputs("\\(aq", out);
 		else if (*z == '`')
 			fputs("\\(ga", out);
+		else if (*z == ')' && z[1] == '(')
+			fputs(")\\:", out); /* a filter of LDAP may be broken here */
 		else
 			fputc(*z, out);
 	}
