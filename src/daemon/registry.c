@@ -19,9 +19,7 @@ static const struct registry_front fronts[] = {
 static const struct blocking_type *const stores[] = { &maildir_type, &mbox_type };
 
 static const struct directory_type *const directories[] = {
-#if HAVE_FILE
 	&file_directory,
-#endif
 #if HAVE_LDAP
 	&ldap_directory,
 #endif
