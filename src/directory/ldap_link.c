@@ -2,12 +2,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define SHUN SECONDS(30) /* how long a server that failed is tried last */
+#define NO_WORDS "(unknown error code)" /* what libldap says of a certificate that is not good */
 #define PASSWORD_MAX 1024
 #define ANSWER_MAX (8 << 20) /* octets; entries in good order are a thousandth of it */
 
@@ -21,6 +23,8 @@ struct ldap_link {
 	LDAP *ld; /* null: not connected */
 	size_t server; /* that it is connected to */
 	uint64_t searches;
+	msec until; /* what is under way ends */
+	struct ldap_conncb callback;
 	struct server servers[]; /* one for each of conf->uri */
 };
 
@@ -77,7 +81,11 @@ static void say(struct ldap_link *l, const char *uri, const char *doing, int res
 	buf_put_clean(note, str_of(ldap_err2string(result)));
 	if (l->ld)
 		ldap_get_option(l->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &own);
-	if (own && *own) {
+	if (own && strcmp(own, NO_WORDS) == 0) {
+		buf_puts(note,
+			" (the TLS handshake failed: is its certificate valid, for this name, and signed by a known "
+			"authority?)");
+	} else if (own && *own) {
 		buf_puts(note, " (");
 		buf_put_clean(note, str_of(own));
 		buf_putc(note, ')');
@@ -92,6 +100,78 @@ static bool say_file(const char *path, const char *why, struct buf *note)
 	buf_put_clean(note, str_of(path));
 	buf_printf(note, ": %s", why);
 	return false;
+}
+
+/* ---- patience ---- */
+
+/* A server that falls silent within the TLS handshake: libldap waits for it with plain reads and tries again whatever
+   its own timeouts say, and only an error ends that. So a layer of our own, below TLS, waits in its stead. */
+
+static int patient_setup(Sockbuf_IO_Desc *io, void *link)
+{
+	io->sbiod_pvt = link;
+	return 0;
+}
+
+static int patient_remove(Sockbuf_IO_Desc *io)
+{
+	io->sbiod_pvt = NULL;
+	return 0;
+}
+
+static int patient_ctrl(Sockbuf_IO_Desc *io, int option, void *value)
+{
+	return LBER_SBIOD_CTRL_NEXT(io, option, value);
+}
+
+/* False, with errno, when it is time to give up. */
+static bool wait_for(Sockbuf_IO_Desc *io, short events)
+{
+	const struct ldap_link *l = io->sbiod_pvt;
+	struct pollfd p = { .fd = -1, .events = events };
+	msec left = l->until - ldap_link_now();
+	ber_sockbuf_ctrl(io->sbiod_sb, LBER_SB_OPT_GET_FD, &p.fd);
+	if (poll(&p, 1, left > 0 ? (int)left : 0) != 0)
+		return true;
+	errno = ETIMEDOUT;
+	return false;
+}
+
+static ber_slen_t patient_read(Sockbuf_IO_Desc *io, void *to, ber_len_t n)
+{
+	return wait_for(io, POLLIN) ? LBER_SBIOD_READ_NEXT(io, to, n) : -1;
+}
+
+static ber_slen_t patient_write(Sockbuf_IO_Desc *io, void *from, ber_len_t n)
+{
+	return wait_for(io, POLLOUT) ? LBER_SBIOD_WRITE_NEXT(io, from, n) : -1;
+}
+
+static int patient_close(Sockbuf_IO_Desc *io)
+{
+	(void)io;
+	return 0;
+}
+
+static Sockbuf_IO patient = {
+	.sbi_setup = patient_setup,
+	.sbi_remove = patient_remove,
+	.sbi_ctrl = patient_ctrl,
+	.sbi_read = patient_read,
+	.sbi_write = patient_write,
+	.sbi_close = patient_close,
+};
+
+static int on_connect(
+	LDAP *ld, Sockbuf *socket, LDAPURLDesc *server, struct sockaddr *address, struct ldap_conncb *callback)
+{
+	(void)ld, (void)server, (void)address;
+	return ber_sockbuf_add_io(socket, &patient, LBER_SBIOD_LEVEL_PROVIDER + 1, callback->lc_arg);
+}
+
+static void on_disconnect(LDAP *ld, Sockbuf *socket, struct ldap_conncb *callback)
+{
+	(void)ld, (void)socket, (void)callback;
 }
 
 /* ---- connecting ---- */
@@ -167,7 +247,7 @@ static int set_tls(const struct ldap_conf *c, LDAP *ld)
 	return result;
 }
 
-static int set_options(const struct ldap_conf *c, const char *uri, LDAP *ld, msec left)
+static int set_options(const struct ldap_conf *c, const char *uri, LDAP *ld, msec left, struct ldap_conncb *callback)
 {
 	int version = LDAP_VERSION3;
 	ber_len_t most = ANSWER_MAX;
@@ -183,6 +263,8 @@ static int set_options(const struct ldap_conf *c, const char *uri, LDAP *ld, mse
 		result = ldap_get_option(ld, LDAP_OPT_SOCKBUF, &socket);
 	if (!result && socket)
 		ber_sockbuf_ctrl(socket, LBER_SB_OPT_SET_MAX_INCOMING, &most);
+	if (!result)
+		result = ldap_set_option(ld, LDAP_OPT_CONNECT_CB, callback);
 	if (!result && (c->starttls || ldap_is_ldaps_url(uri)))
 		result = set_tls(c, ld);
 	return result;
@@ -192,8 +274,10 @@ static bool connect_to(struct ldap_link *l, size_t server, msec left, struct buf
 {
 	const char *uri = l->conf->uri.at[server], *doing = "";
 	int result = ldap_initialize(&l->ld, uri);
+	l->until = ldap_link_now() + left;
+	l->callback = (struct ldap_conncb){ .lc_add = on_connect, .lc_del = on_disconnect, .lc_arg = l };
 	l->server = server;
-	if (result == LDAP_SUCCESS && (result = set_options(l->conf, uri, l->ld, left)) != LDAP_SUCCESS)
+	if (result == LDAP_SUCCESS && (result = set_options(l->conf, uri, l->ld, left, &l->callback)) != LDAP_SUCCESS)
 		doing = "its options: ";
 	if (result == LDAP_SUCCESS && l->conf->starttls &&
 		(result = ldap_start_tls_s(l->ld, NULL, NULL)) != LDAP_SUCCESS)
@@ -217,6 +301,7 @@ static LDAPMessage *search(
 	/* libldap does not change the names, but its declaration does not say so. */
 	char **attributes = (char **)(uintptr_t)s->attributes;
 	set_timeouts(l->ld, left);
+	l->until = ldap_link_now() + left;
 	*result = ldap_search_ext_s(
 		l->ld, s->base, s->scope, s->filter, attributes, 0, NULL, NULL, &timeout, s->most, &answer);
 	*more = *result == LDAP_SIZELIMIT_EXCEEDED;
