@@ -9,8 +9,7 @@
 
 #define SETTINGS_MAX 65536
 
-static const struct options_helper path_helper = { .helpers = 2, .helper_timeout = SECONDS(60) };
-static const struct options_store path_options = { .helper = path_helper };
+static const struct options_store path_options = { .helper = { .helpers = 2, .helper_timeout = SECONDS(60) } };
 
 /* What a section says, in one number. Equal numbers, equal settings; 0 is none. */
 static uint64_t digest(struct config *c, const struct conf_section *s, const char *type, const struct opt *opts,
