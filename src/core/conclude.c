@@ -39,20 +39,42 @@ static void waive(const struct gate *g, const struct ask *a, struct verdict *v)
 		v->action = ACTION_PASS;
 }
 
-/* Writes the ledger for one mailbox: rules 1 and 3. A message that bypasses a refusal comes all the same; one that shadow
-   mode lets through is not charged, for then the next verdict would not be what it would have been. */
-static void book(struct gate *g, const struct ask *a, const struct probe *p, msec now)
+/* Does the message go into this probe's mailbox? One that bypasses a refusal comes all the same; one that shadow mode lets
+   through is not charged, for then the next verdict would not be what it would have been. */
+static bool is_charged(const struct ask *a, const struct probe *p)
 {
 	const struct verdict *v = &a->answer.verdict, *own = &p->answer.verdict;
+	return p->answer.facts.state == FACTS_FOUND && v->action == ACTION_PASS && v->waived != WAIVED_SHADOW &&
+	       (own->reason == REASON_ROOM || (v->waived == WAIVED_BYPASS && own->reply));
+}
+
+/* Two members may lead to one mailbox: the message is one there. */
+static bool is_charged_already(const struct ask *a, const struct probe *p)
+{
+	list_each (n, &a->probes) {
+		const struct probe *before = list_of(n, struct probe, siblings);
+		if (before == p)
+			break;
+		if (hash_eq(before->key, p->key) && is_charged(a, before))
+			return true;
+	}
+	return false;
+}
+
+/* Writes the ledger for one mailbox: rules 1 and 3. */
+static void book(struct gate *g, const struct ask *a, const struct probe *p, msec now)
+{
 	struct entry *e = a->members ? cache_peek(g->cache, p->key) : p->entry; /* others may have put it out */
-	bool comes = v->action == ACTION_PASS && v->waived != WAIVED_SHADOW;
-	bool charged = own->reason == REASON_ROOM || (v->waived == WAIVED_BYPASS && own->reply);
-	if (comes && charged && e)
+	if (is_charged_already(a, p))
+		return;
+	if (!is_charged(a, p)) {
+		if (e)
+			ledger_refund(g->ledger, e, a->query.transaction);
+	} else if (e) {
 		ledger_charge(g->ledger, e, a->query.transaction, decide_size(&g->conf.rules, &a->query), now);
-	else if (comes && charged)
+	} else {
 		g->stats.uncharged++;
-	else if (e)
-		ledger_refund(g->ledger, e, a->query.transaction);
+	}
 }
 
 /* Every probe has come to its end. The one place where a question is answered. */
