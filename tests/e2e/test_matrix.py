@@ -39,38 +39,42 @@ class Way(NamedTuple):
     too_large: str             # for a message larger than the whole limit; TAKEN where the protocol has no size
     lines: str | None = None   # for the MTA; None: what `setup` prints
     unknown: str = TAKEN       # for a mailbox that is not there yet
+    down: str = TAKEN          # for the full mailbox while quotagate is stopped
     maildir: bool = False      # delivered by Dovecot, over LMTP
 
 
-UNIX_FOR_ALL = "protocol = {}  mode = 0666"
-OTHER_WORDS = WORDS.replace("too_large = OVER", "too_large = TOOLARGE")
-BY_DAEMON = "protocol = check_quota  form = {}"
+GROUP = "  mode = 0660  group = "
+TO_POSTFIX, TO_EXIM, TO_SENDMAIL = GROUP + "postfix", GROUP + "Debian-exim", GROUP + "vmail"
+MORE_WORDS = "  " + WORDS.replace("too_large = OVER", "too_large = TOOLARGE")
+SMMAPD = "protocol = socketmap  style = smmapd"
+FORM = "protocol = check_quota  form = "
 
 WAYS = {
     "sendmail-milter-tcp": Way("sendmail", TCP, "protocol = milter", STRAIGHT, TOO_LARGE),
-    "sendmail-milter-unix": Way("sendmail", SAFE, UNIX_FOR_ALL.format("milter"), STRAIGHT, TOO_LARGE),
+    "sendmail-milter-unix": Way("sendmail", SAFE, "protocol = milter" + TO_SENDMAIL, STRAIGHT, TOO_LARGE),
     "sendmail-socketmap-tcp": Way("sendmail", TCP, "protocol = socketmap", STRAIGHT, TAKEN),
-    "sendmail-socketmap-unix": Way("sendmail", SAFE, UNIX_FOR_ALL.format("socketmap"), STRAIGHT, TAKEN),
-    "sendmail-smmapd": Way("sendmail", TCP, "protocol = socketmap  style = smmapd",
-                           "452 4.2.2 Quota exceeded, try again later", TAKEN),
+    "sendmail-socketmap-unix": Way("sendmail", SAFE, "protocol = socketmap" + TO_SENDMAIL, STRAIGHT, TAKEN),
+    "sendmail-smmapd": Way("sendmail", TCP, SMMAPD, "452 4.2.2 Quota exceeded, try again later", TAKEN,
+                           down="452 4.2.2 "),
     "postfix-milter-tcp": Way("postfix", TCP, "protocol = milter", STRAIGHT, TOO_LARGE),
-    "postfix-milter-unix": Way("postfix", CHROOT, "protocol = milter  mode = 0660  group = postfix", STRAIGHT, TOO_LARGE),
+    "postfix-milter-unix": Way("postfix", CHROOT, "protocol = milter" + TO_POSTFIX, STRAIGHT, TOO_LARGE),
     "postfix-policy-tcp": Way("postfix", TCP, "protocol = policy", POSTFIX, TOO_LARGE),
-    "postfix-policy-unix": Way("postfix", CHROOT, "protocol = policy  mode = 0660  group = postfix", POSTFIX, TOO_LARGE),
-    "postfix-socketmap-tcp": Way("postfix", TCP, "protocol = socketmap", POSTFIX, TAKEN),
-    "postfix-socketmap-unix": Way("postfix", CHROOT, "protocol = socketmap  mode = 0660  group = postfix", POSTFIX, TAKEN),
-    "postfix-smmapd": Way("postfix", TCP, "protocol = socketmap  style = smmapd",
-                          f"451 4.3.0 <{FULL}>: Temporary lookup failure", TAKEN, unknown="550 5.1.1 ", maildir=True),
+    "postfix-policy-unix": Way("postfix", CHROOT, "protocol = policy" + TO_POSTFIX, POSTFIX, TOO_LARGE),
+    "postfix-socketmap-tcp": Way("postfix", TCP, "protocol = socketmap", POSTFIX, TAKEN, down="451 4.3.5 "),
+    "postfix-socketmap-unix": Way("postfix", CHROOT, "protocol = socketmap" + TO_POSTFIX, POSTFIX, TAKEN,
+                                  down="451 4.3.5 "),
+    "postfix-smmapd": Way("postfix", TCP, SMMAPD, f"451 4.3.0 <{FULL}>: Temporary lookup failure", TAKEN,
+                          unknown="550 5.1.1 ", down="451 4.3.0 ", maildir=True),
     "exim-policy-tcp": Way("exim", TCP, "protocol = policy", STRAIGHT, TOO_LARGE),
-    "exim-policy-unix": Way("exim", UNIX, UNIX_FOR_ALL.format("policy"), STRAIGHT, TOO_LARGE),
-    "exim-policy-words": Way("exim", UNIX, UNIX_FOR_ALL.format("policy") + "  " + OTHER_WORDS, OF_SETUP, TOO_LARGE),
-    "exim-quotad": Way("exim", UNIX, UNIX_FOR_ALL.format("exim-quotad") + '  roots = {"MAIL"}  user = vmail',
+    "exim-policy-unix": Way("exim", UNIX, "protocol = policy" + TO_EXIM, STRAIGHT, TOO_LARGE),
+    "exim-policy-words": Way("exim", UNIX, "protocol = policy" + TO_EXIM + MORE_WORDS, OF_SETUP, TOO_LARGE),
+    "exim-quotad": Way("exim", UNIX, 'protocol = exim-quotad  roots = {"MAIL"}  user = vmail' + TO_EXIM,
                        "452 4.2.2 Mailbox of full is full, try again later", "452 4.2.2 ", lines=EXIM_QUOTAD),
-    "exim-check_quota-address": Way("exim", TCP, BY_DAEMON.format("address"), OF_SETUP, TAKEN),
-    "exim-check_quota-local-domain": Way("exim", TCP, BY_DAEMON.format("local-domain"), OF_SETUP, TAKEN),
-    "exim-check_quota-colon": Way("exim", TCP, BY_DAEMON.format("colon"), OF_SETUP, TAKEN),
-    "exim-check_quota-line": Way("exim", UNIX, UNIX_FOR_ALL.format("check_quota") + '  form = line'
-                                 '  words { pass = "0"  full = "1" }', OF_SETUP, TAKEN),
+    "exim-check_quota-address": Way("exim", TCP, FORM + "address", OF_SETUP, TAKEN),
+    "exim-check_quota-local-domain": Way("exim", TCP, FORM + "local-domain", OF_SETUP, TAKEN),
+    "exim-check_quota-colon": Way("exim", TCP, FORM + "colon", OF_SETUP, TAKEN),
+    "exim-check_quota-line": Way("exim", UNIX, FORM + 'line  words { pass = "0"  full = "1" }' + TO_EXIM, OF_SETUP,
+                                 TAKEN),
 }
 
 
@@ -93,7 +97,7 @@ def maildir(path, octets):
 
 
 class Site:
-    """quotagate, the MTA and three mailboxes: full (of 300 MiB, for the colon form has a limit of its own), ok and other."""
+    """quotagate, the MTA and three mailboxes: full (of 300 MiB, for the colon form has a limit of its own), ok, other."""
 
     def __init__(self, way, folder, safe_folder, mail, wrap):
         self.mail, self.way = mail, way
@@ -163,7 +167,8 @@ def test_way(name, folder, safe_folder, mail, started):
     site = Site(way, folder, safe_folder, mail, wrap)
     held = site.holds(FULL)
 
-    replies = {address: str(reply) for address, reply in send(site.mta.port, OK, FULL, NEW, OTHER, octets=10_000).items()}
+    replies = send(site.mta.port, OK, FULL, NEW, OTHER, octets=10_000)
+    replies = {address: str(reply) for address, reply in replies.items()}
     assert replies[FULL].startswith(way.full), replies
     assert replies[OK].startswith(TAKEN) and replies[OTHER].startswith(TAKEN), replies
     assert replies[NEW].startswith(way.unknown), replies
@@ -174,6 +179,8 @@ def test_way(name, folder, safe_folder, mail, started):
     assert 9_000 < site.holds(OK) < 15_000 and 9_000 < site.holds(OTHER) < 15_000
     assert (site.holds(NEW) > 9_000) == (way.unknown == TAKEN)
     assert site.holds(FULL) == held
+    site.gate.stop()
+    assert str(ask(site.mta.port, FULL)).startswith(way.down)
 
 
 def test_one_daemon_before_three_mtas_has_one_ledger(quotagate, folder, mail, started):
