@@ -8,6 +8,14 @@
 #include <stdio.h>
 #include <string.h>
 
+/* How to see that it works. The MTA's own networks are often let in before anybody is asked. */
+static void print_trial(const char *comment)
+{
+	printf("%s To try it, from a host that may not relay, with the address of a full mailbox:\n"
+	       "%s   swaks --server HOST --to joe@example.org --quit-after RCPT\n\n",
+		comment, comment);
+}
+
 static void print_postfix_service(const struct config_listener *l)
 {
 	char space[256];
@@ -65,7 +73,9 @@ static bool setup_exim_policy(const struct config *c, const struct config_listen
 		print_exim_reply("defer", '4');
 		print_exim_reply("deny", '5');
 	}
-	printf("\n");
+	printf("# To try it, with the address of a full mailbox:\n"
+	       "#   exim -be '${readsocket{%s}{recipient=joe@example.org\\n\\n}{5s}{ }{no answer}}'\n\n",
+		setup_exim_socket(l));
 	return true;
 }
 
@@ -75,8 +85,10 @@ static bool setup_exim_quotad(const struct config *c, const struct config_listen
 	printf("# listen %s: the octets used by an mbox file or a Maildir, as a number; 0 when that cannot be told.\n"
 	       "# For instance, in the ACL that acl_smtp_rcpt names, for mailboxes of 200 MB in /var/mail:\n"
 	       "  defer  condition = ${if >{${readsocket{%s}{/var/mail/$local_part\\n}{5s}{}{0}}}{209715200}}\n"
-	       "         message   = 452 4.2.2 Quota exceeded for $local_part@$domain, try again later\n\n",
-		l->name, setup_exim_socket(l));
+	       "         message   = 452 4.2.2 Quota exceeded for $local_part@$domain, try again later\n"
+	       "# To try it:\n"
+	       "#   exim -be '${readsocket{%s}{/var/mail/joe\\n}{5s}{}{no answer}}'\n\n",
+		l->name, setup_exim_socket(l), setup_exim_socket(l));
 	return true;
 }
 
@@ -108,7 +120,7 @@ static bool setup_postfix_policy(const struct config *c, const struct config_lis
 	       "smtpd_end_of_data_restrictions =\n"
 	       "    ");
 	print_postfix_service(l);
-	printf("\n");
+	print_trial("#");
 	return true;
 }
 
@@ -123,8 +135,9 @@ static bool setup_postfix_milter(const struct config *c, const struct config_lis
 	       "in the\n"
 	       "# same list, behind a comma. Not for non_smtpd_milters: there is no client to refuse a recipient to.\n"
 	       "smtpd_milters =\n"
-	       "    { %s, connect_timeout=5s, command_timeout=8s, default_action=accept }\n\n",
+	       "    { %s, connect_timeout=5s, command_timeout=8s, default_action=accept }\n",
 		l->name, buf_z(&address));
+	print_trial("#");
 	return true;
 }
 
@@ -141,7 +154,8 @@ static bool setup_sendmail_milter(const struct config *c, const struct config_li
 	if (l->endpoint.family == ENDPOINT_UNIX)
 		printf("dnl No directory above the socket may be writable for group or others, or Sendmail calls it "
 		       "unsafe and ends.\n");
-	printf("INPUT_MAIL_FILTER(`quotagate', `S=%s, F=, T=C:5s;S:5s;R:8s;E:30s')dnl\n\n", buf_z(&address));
+	printf("INPUT_MAIL_FILTER(`quotagate', `S=%s, F=, T=C:5s;S:5s;R:8s;E:30s')dnl\n", buf_z(&address));
+	print_trial("dnl");
 	return true;
 }
 
