@@ -56,7 +56,7 @@ static void pursue(struct gate *g, struct probe *p, msec now)
 		}
 		struct hash key = resolve_key(g, d, form.whole);
 		const struct book_entry *e = book_find(g->book, key);
-		if (!e || e->taken < p->negative_taken) {
+		if (!e || e->taken < p->doubted) {
 			resolve_ask(g, p, key, &form, now);
 			return;
 		}
@@ -74,11 +74,13 @@ void canary_start(struct gate *g, struct probe *p, msec negative_taken, msec now
 	p->phase = PROBE_CANARY;
 	p->canary = 0;
 	p->negative_taken = negative_taken;
+	p->doubted = now;
 	pursue(g, p, now);
 }
 
-void canary_hear(struct gate *g, struct probe *p, enum listing listing, msec now)
+void canary_hear(struct gate *g, struct probe *p, const struct lookup *l, msec now)
 {
-	if (take(g, p, listing, now))
+	/* One that was under way already is no answer, and is asked about anew. */
+	if (l->begun < p->doubted || take(g, p, l->listing, now))
 		pursue(g, p, now);
 }

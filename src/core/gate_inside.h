@@ -101,6 +101,6 @@ bool canary_is(const struct route_directory *, struct str whole);
 void canary_start(struct gate *, struct probe *, msec negative_taken, msec now);
 
 /* The directory has spoken of the canary. */
-void canary_hear(struct gate *, struct probe *, enum listing, msec now);
+void canary_hear(struct gate *, struct probe *, const struct lookup *, msec now);
 
 #endif

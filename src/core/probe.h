@@ -46,7 +46,7 @@ struct probe {
 	bool firm_asked;
 	unsigned canary; /* PROBE_CANARY: 0: the one that must exist is asked about, 1: the one that must not */
 	size_t candidate; /* next directory or store to be tried */
-	msec negative_taken; /* PROBE_CANARY: when the answer in doubt was asked for */
+	msec negative_taken, doubted; /* PROBE_CANARY: when the answer in doubt was asked for, and when it came */
 	const struct route_domain *route;
 	const struct route_directory *directory;
 	const struct route_store *store;

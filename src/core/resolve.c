@@ -429,7 +429,7 @@ void resolve_hear(struct gate *g, struct probe *p, const struct lookup *l, msec 
 	if (l->listing == LISTING_FAILED || !resolve_form(g, p, &form)) {
 		resolve_unanswered(g, p, l->note, now);
 	} else if (p->phase == PROBE_CANARY) {
-		canary_hear(g, p, l->listing, now);
+		canary_hear(g, p, l, now);
 	} else if (l->listing == LISTING_NO_ADDRESS && canary_guards(p->directory)) {
 		explain(p, &form, &said);
 		canary_start(g, p, l->begun, now);
