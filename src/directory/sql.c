@@ -218,10 +218,8 @@ static void put_target(struct sql_book *d, const struct alias_target *t, const s
 	struct finding *f = &d->found;
 	struct address a;
 	struct target target = { .kind = TARGET_ADDRESS, .address = t->text };
-	bool parsed = address_parse(&a, t->text, FOLD_NONE) == ADDRESS_OK;
-	if (t->kind != ALIAS_ADDRESS && t->kind != ALIAS_FINAL)
-		target = (struct target){ .kind = TARGET_ELSEWHERE };
-	else if (!parsed)
+	bool address = t->kind == ALIAS_ADDRESS || t->kind == ALIAS_FINAL;
+	if (!address || address_parse(&a, t->text, FOLD_NONE) != ADDRESS_OK)
 		target.kind = TARGET_ELSEWHERE;
 	else if (str_eq_nocase(a.whole, m->address) && f->mailboxes)
 		target = f->mailbox;

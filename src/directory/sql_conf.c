@@ -12,12 +12,6 @@ const char *const sql_question_names[SQL_QUESTIONS] = {
 	[SQL_DOMAIN] = "domain_query",
 };
 
-static bool check_uri(struct str uri, struct err *err)
-{
-	struct sql_place place;
-	return sql_place_parse(&place, uri, err);
-}
-
 static bool check_password_file(struct str path, struct err *err)
 {
 	char name[4096];
@@ -32,8 +26,7 @@ const struct opt sql_opts[] = {
 	{ .name = "uri",
 		.type = OPT_STRING,
 		.offset = ROW(uri),
-		.required = true,
-		.check = check_uri,
+		.required = true, /* looked at by sql_conf_check(), which does not print it: it may hold a password */
 		.help = "The database: sqlite:/path, postgresql://user@host:port/database or "
 			"mysql://user@host:port/database (MariaDB too). Without a host a unix socket, perhaps with "
 			"?socket=/path behind; for PostgreSQL the path is that of the socket's directory." },
@@ -111,10 +104,10 @@ bool sql_plan_init(struct sql_plan *p, const struct sql_conf *c, struct err *err
 		.timeout = c->timeout,
 		.unit = unit_of(c),
 		.alias_alone = preset->alias_alone };
-	if (!sql_place_parse(&p->place, str_of(c->uri), err))
-		return false;
+	struct err why;
+	if (!sql_place_parse(&p->place, str_of(c->uri), &why))
+		return err_set(err, "`uri`: %s", why.text);
 	for (unsigned i = 0; i < SQL_QUESTIONS; i++) {
-		struct err why;
 		const char *text = c->query[i] ? c->query[i] : preset->query[i];
 		p->has[i] = text != NULL;
 		if (text && !sql_query_init(&p->query[i], p->place.driver, i, str_of(text), value_names, &why))

@@ -39,6 +39,12 @@ bool sql_password_read(char out[SQL_PASSWORD_MAX], const char *path, struct err 
 /* What a server says, as one clean line behind `what`. Returns `outcome`. */
 enum sql_outcome sql_words(struct err *, enum sql_outcome outcome, const char *what, const char *words);
 
+/* When the server itself is to end a statement: a little before we do, so that it can say why. */
+static inline msec sql_statement_time(msec timeout)
+{
+	return timeout - timeout / 10;
+}
+
 /* Milliseconds of the monotonic clock. */
 msec sql_clock(void);
 

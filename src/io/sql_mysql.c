@@ -44,13 +44,13 @@ static void set_options(MYSQL *db, msec timeout)
 static bool set_session(struct mysql_link *l)
 {
 	char text[96];
+	long long limit = sql_statement_time(l->timeout);
 	if (mysql_query(l->db, "SET SESSION TRANSACTION READ ONLY") != 0)
 		return false;
-	snprintf(text, sizeof(text), "SET SESSION max_statement_time = %lld.%03lld", (long long)(l->timeout / 1000),
-		(long long)(l->timeout % 1000));
+	snprintf(text, sizeof(text), "SET SESSION max_statement_time = %lld.%03lld", limit / 1000, limit % 1000);
 	if (mysql_query(l->db, text) == 0)
 		return true;
-	snprintf(text, sizeof(text), "SET SESSION max_execution_time = %lld", (long long)l->timeout);
+	snprintf(text, sizeof(text), "SET SESSION max_execution_time = %lld", limit);
 	return mysql_query(l->db, text) == 0 || mysql_errno(l->db) == ER_UNKNOWN_SYSTEM_VARIABLE;
 }
 
@@ -85,6 +85,7 @@ static enum sql_outcome outcome_of(unsigned code)
 	case CR_CONNECTION_ERROR:
 	case CR_CONN_HOST_ERROR:
 	case CR_COMMANDS_OUT_OF_SYNC:
+	case CR_STMT_CLOSED:
 	case ER_SERVER_SHUTDOWN:
 	case ER_CONNECTION_KILLED:
 	case ER_UNKNOWN_STMT_HANDLER: return SQL_LOST;
@@ -92,9 +93,14 @@ static enum sql_outcome outcome_of(unsigned code)
 	}
 }
 
-static enum sql_outcome refuse(MYSQL_STMT *st, struct err *err)
+/* What goes wrong while rows are fetched, the library tells of the connection alone. */
+static enum sql_outcome refuse(struct mysql_link *l, MYSQL_STMT *st, struct err *err)
 {
-	return sql_words(err, outcome_of(mysql_stmt_errno(st)), "", mysql_stmt_error(st));
+	unsigned code = mysql_stmt_errno(st);
+	if (code)
+		return sql_words(err, outcome_of(code), "", mysql_stmt_error(st));
+	code = mysql_errno(l->db);
+	return sql_words(err, outcome_of(code), "", code ? mysql_error(l->db) : "the answer is cut off");
 }
 
 static enum sql_outcome prepare(struct mysql_link *l, const struct sql_query *q, struct err *err)
@@ -106,7 +112,7 @@ static enum sql_outcome prepare(struct mysql_link *l, const struct sql_query *q,
 	if (!st)
 		return sql_words(err, SQL_LATE, "", "out of memory");
 	if (mysql_stmt_prepare(st, q->text, strlen(q->text)) != 0) {
-		enum sql_outcome outcome = refuse(st, err);
+		enum sql_outcome outcome = refuse(l, st, err);
 		mysql_stmt_close(st);
 		return outcome;
 	}
@@ -118,7 +124,8 @@ static enum sql_outcome prepare(struct mysql_link *l, const struct sql_query *q,
 	return sql_words(err, SQL_REFUSED, "", "the query has too many columns, or placeholders that are not ours");
 }
 
-static enum sql_outcome execute(MYSQL_STMT *st, const struct sql_query *q, const struct str *values, struct err *err)
+static enum sql_outcome execute(
+	struct mysql_link *l, MYSQL_STMT *st, const struct sql_query *q, const struct str *values, struct err *err)
 {
 	MYSQL_BIND in[SQL_PARAMETERS_MAX] = { 0 };
 	unsigned long lens[SQL_PARAMETERS_MAX];
@@ -135,7 +142,7 @@ static enum sql_outcome execute(MYSQL_STMT *st, const struct sql_query *q, const
 		};
 	}
 	if (mysql_stmt_bind_param(st, in) != 0 || mysql_stmt_execute(st) != 0)
-		return refuse(st, err);
+		return refuse(l, st, err);
 	return SQL_DONE;
 }
 
@@ -153,7 +160,7 @@ static enum sql_outcome put_row(struct mysql_link *l, MYSQL_STMT *st, const MYSQ
 		}
 		MYSQL_BIND cell = { .buffer_type = MYSQL_TYPE_STRING, .buffer = l->row + used, .buffer_length = len };
 		if (len && mysql_stmt_fetch_column(st, &cell, i, 0) != 0)
-			return refuse(st, err);
+			return refuse(l, st, err);
 		cells[i].name = fields[i].name;
 		cells[i].value = (struct str){ out[i].is_null_value ? NULL : l->row + used, len };
 		used += len;
@@ -177,11 +184,11 @@ static enum sql_outcome take_rows(struct mysql_link *l, MYSQL_STMT *st, sql_row 
 		out[i].is_null = &out[i].is_null_value;
 	}
 	if (mysql_stmt_bind_result(st, out) != 0)
-		outcome = refuse(st, err);
+		outcome = refuse(l, st, err);
 	while (outcome == SQL_DONE && ((code = mysql_stmt_fetch(st)) == 0 || code == MYSQL_DATA_TRUNCATED))
 		outcome = put_row(l, st, mysql_fetch_fields(meta), out, n, row, arg, err);
 	if (outcome == SQL_DONE && code != MYSQL_NO_DATA)
-		outcome = refuse(st, err);
+		outcome = refuse(l, st, err);
 	mysql_free_result(meta);
 	return outcome;
 }
@@ -194,11 +201,11 @@ static enum sql_outcome mysql_driver_ask(
 	enum sql_outcome outcome = prepare(l, q, err);
 	if (outcome == SQL_DONE) {
 		MYSQL_STMT *st = l->prepared[q->slot];
-		outcome = execute(st, q, values, err);
+		outcome = execute(l, st, q, values, err);
 		if (outcome == SQL_DONE)
 			outcome = take_rows(l, st, row, arg, err);
 		if (mysql_stmt_free_result(st) != 0 && outcome == SQL_DONE)
-			outcome = refuse(st, err);
+			outcome = refuse(l, st, err);
 	}
 	/* A read that ran into its timeout looks like a lost connection. */
 	if (outcome == SQL_LOST && sql_clock() - began >= l->timeout) {

@@ -122,32 +122,46 @@ static enum sql_outcome put_row(const PGresult *r, sql_row *row, void *arg, stru
 	return SQL_DONE;
 }
 
-static enum sql_outcome refuse(struct postgres_link *l, const PGresult *r, struct err *err)
+/* A statement that does not fit its tables any more, or is not there, is prepared anew by a new connection. */
+static bool is_outdated(const PGresult *r)
 {
-	const char *words = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
-	bool lost = PQstatus(l->conn) != CONNECTION_OK;
-	return sql_words(err, lost ? SQL_LOST : SQL_REFUSED, "", words ? words : PQresultErrorMessage(r));
+	const char *state = PQresultErrorField(r, PG_DIAG_SQLSTATE);
+	return state && (strcmp(state, "0A000") == 0 || strcmp(state, "26000") == 0);
 }
 
-/* Takes the whole answer. The first thing that is wrong decides; what follows is read all the same, so that the connection can be used
-   again. */
+static enum sql_outcome refuse(const PGresult *r, struct err *err)
+{
+	const char *words = PQresultErrorField(r, PG_DIAG_MESSAGE_PRIMARY);
+	words = words ? words : PQresultErrorMessage(r);
+	return sql_words(err, is_outdated(r) ? SQL_LOST : SQL_REFUSED, "", words && *words ? words : "no rows");
+}
+
+/* Takes the whole answer; without `row` it is that of a command. What is wrong first decides, but the rest is read all the
+   same, so that the connection can be used again. An answer without its end is none. */
 static enum sql_outcome take_answer(struct postgres_link *l, sql_row *row, void *arg, struct err *err)
 {
 	enum sql_outcome outcome = flush(l, err);
+	ExecStatusType end = row ? PGRES_TUPLES_OK : PGRES_COMMAND_OK;
+	bool ended = false;
 	PGresult *r = NULL;
 	if (outcome != SQL_DONE)
 		return outcome;
 	for (;;) {
 		enum sql_outcome now = next_result(l, &r, err);
-		if (now != SQL_DONE || !r)
-			return now != SQL_DONE ? now : outcome;
-		ExecStatusType status = PQresultStatus(r);
-		if (outcome == SQL_DONE && status == PGRES_SINGLE_TUPLE && row)
+		if (now != SQL_DONE)
+			return now;
+		if (!r)
+			break;
+		ended = ended || PQresultStatus(r) == end;
+		if (outcome == SQL_DONE && row && PQresultStatus(r) == PGRES_SINGLE_TUPLE)
 			outcome = put_row(r, row, arg, err);
-		else if (outcome == SQL_DONE && status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK)
-			outcome = refuse(l, r, err);
+		else if (outcome == SQL_DONE && PQresultStatus(r) != end)
+			outcome = refuse(r, err);
 		PQclear(r);
 	}
+	if (outcome == SQL_DONE && !ended)
+		return sql_words(err, SQL_LOST, "", "the answer is cut off");
+	return outcome == SQL_REFUSED && PQstatus(l->conn) != CONNECTION_OK ? SQL_LOST : outcome;
 }
 
 static enum sql_outcome sent(struct postgres_link *l, int good, sql_row *row, void *arg, struct err *err)
@@ -173,7 +187,7 @@ static void *postgres_open(const struct sql_place *place, const char *password, 
 	l->timeout = timeout;
 	l->deadline = sql_clock() + timeout;
 	snprintf(text, sizeof(text), "SET statement_timeout = %lld; SET default_transaction_read_only = on",
-		(long long)timeout);
+		(long long)sql_statement_time(timeout));
 	if (PQstatus(l->conn) == CONNECTION_BAD) {
 		sql_words(err, SQL_LOST, "", PQerrorMessage(l->conn));
 	} else if (finish_connecting(l, err) == SQL_DONE && PQsetnonblocking(l->conn, 1) == 0 &&
