@@ -15,6 +15,7 @@ SERVERS = TOP / ".cache" / "servers"
 USERS = {
     "postfix": 25001, "postdrop": 25002, "Debian-exim": 25003, "dovecot": 25004, "dovenull": 25005,
     "quotagate": 25010, "vmail": 25011, "defang": 25012,
+    "postgres": 25021, "mysql": 25022,
 }
 
 # Local parts of the mailboxes at example.org.
