@@ -326,12 +326,21 @@ static void mark(struct ldap_link *l, size_t server, bool good)
 	l->servers[server].shunned = good ? 0 : ldap_link_now() + SHUN;
 }
 
+/* How long the next try may take: the time that is left is shared among the servers that are left. */
+static msec share(const struct ldap_link *l, const struct ldap_search *s)
+{
+	size_t left = 0;
+	for (size_t i = 0; i < l->conf->uri.n; i++)
+		left += l->servers[i].search != l->searches;
+	return (s->until - ldap_link_now()) / (msec)left;
+}
+
 /* Over the connection that was kept. That one has come to its end says nothing about the server. */
 static LDAPMessage *search_kept(struct ldap_link *l, const struct ldap_search *s, bool *more, struct buf *note)
 {
 	int result;
 	size_t said = note->len;
-	LDAPMessage *answer = search(l, s, s->until - ldap_link_now(), more, &result, note);
+	LDAPMessage *answer = search(l, s, share(l, s), more, &result, note);
 	if (result == LDAP_SERVER_DOWN)
 		note->len = said;
 	else
@@ -339,21 +348,22 @@ static LDAPMessage *search_kept(struct ldap_link *l, const struct ldap_search *s
 	return answer;
 }
 
-/* Connects and asks. The time that is left is shared among the servers that are left. */
 static LDAPMessage *search_anew(
 	struct ldap_link *l, const struct ldap_search *s, size_t server, bool *more, struct buf *note)
 {
 	int result;
 	LDAPMessage *answer = NULL;
-	size_t left = 0;
-	for (size_t i = 0; i < l->conf->uri.n; i++)
-		left += l->servers[i].search != l->searches;
-	msec now = ldap_link_now();
-	msec until = now + (s->until - now) / (msec)left;
-	if (connect_to(l, server, until - now, note))
+	msec until = ldap_link_now() + share(l, s);
+	if (connect_to(l, server, until - ldap_link_now(), note))
 		answer = search(l, s, until - ldap_link_now(), more, &result, note);
 	mark(l, server, answer);
 	return answer;
+}
+
+static bool may_try(const struct ldap_link *l, const struct ldap_search *s, size_t server, bool shunned, msec began)
+{
+	const struct server *x = &l->servers[server];
+	return x->search != l->searches && (shunned || x->shunned <= began) && ldap_link_now() < s->until;
 }
 
 LDAPMessage *ldap_link_search(struct ldap_link *l, const struct ldap_search *s, bool *more, struct buf *note)
@@ -369,9 +379,11 @@ LDAPMessage *ldap_link_search(struct ldap_link *l, const struct ldap_search *s, 
 		disconnect(l);
 	for (int shunned = 0; shunned <= 1; shunned++)
 		for (size_t i = 0; i < l->conf->uri.n && !answer; i++)
-			if (l->servers[i].search != l->searches && (shunned || l->servers[i].shunned <= began))
+			if (may_try(l, s, i, shunned, began))
 				answer = search_anew(l, s, i, more, note);
 	if (answer)
 		note->len = said; /* what others said is of no interest */
+	else if (note->len == said)
+		buf_puts(note, "no time is left to ask a server");
 	return answer;
 }
