@@ -210,19 +210,6 @@ bool lookup_set(struct gate *g, struct lookup *l, struct str whole, size_t local
 	return false;
 }
 
-/* Into the cache with it, if there is a place; the ledger drops and pays. */
-static void learn(struct gate *g, struct hash key, struct facts *is, msec begun, msec now)
-{
-	struct entry *e = cache_make(g->cache, key, ledger_before(g->ledger, now));
-	is->taken = begun;
-	if (!e)
-		return;
-	struct facts was = entry_facts(e);
-	is->full_since = was.full_since;
-	ledger_settle(g->ledger, e, &was, is, begun);
-	entry_set_facts(e, is);
-}
-
 void lookup_done(struct lookup *l, msec now)
 {
 	struct gate *g = l->gate;
@@ -230,16 +217,15 @@ void lookup_done(struct lookup *l, msec now)
 	assert(l->active);
 	if (l->of_directory)
 		resolve_learn(g, l);
-	else if (l->facts.state == FACTS_FAILED)
-		g->stats.failed++;
 	else
-		learn(g, l->key, &l->facts, l->begun, now);
+		probe_learn(g, l, now);
 	list_init(&waiting);
 	list_each_safe (n, &l->waiting) {
 		list_remove(n);
 		list_insert(&waiting, n);
 	}
 	struct lookup copy = *l; /* those who must ask on may need its place */
+	copy.mailbox.address.at = copy.text;
 	flight_land(l);
 	flight_release(g->flight, l);
 	/* An answer may bring the next question of its connection, and with it look-ups and evictions. */
@@ -249,7 +235,7 @@ void lookup_done(struct lookup *l, msec now)
 		if (copy.of_directory)
 			resolve_hear(g, p, &copy, now);
 		else
-			probe_hear(g, p, &copy.facts, copy.note, now);
+			probe_hear(g, p, &copy, now);
 	}
 }
 
@@ -360,6 +346,7 @@ void gate_configure(struct gate *g, const struct gate_conf *conf, msec now)
 	struct list again;
 	cancel_all(g);
 	memset(g->distrusted, 0, sizeof(g->distrusted));
+	memset(g->distrusted_stores, 0, sizeof(g->distrusted_stores));
 	g->conf = *conf;
 	ledger_set_settle(g->ledger, conf->settle);
 	list_init(&again);
@@ -404,7 +391,7 @@ static void answer_late(struct gate *g, struct ask *a, msec now)
 	g->stats.late++;
 	for (size_t left = a->pending; left > 0 && (p = waiting_probe(a)); left--) {
 		list_remove(&p->waiting);
-		if (p->phase == PROBE_STORE)
+		if (p->phase == PROBE_STORE || p->phase == PROBE_STORE_CANARY)
 			probe_unanswered(g, p, "no answer in time", now);
 		else
 			resolve_unanswered(g, p, "no answer in time", now);

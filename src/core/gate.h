@@ -60,8 +60,8 @@ struct gate_stores {
 	void *context;
 	void (*start)(void *context, struct lookup *, msec now);
 	void (*cancel)(void *context, struct lookup *);
-	/* A directory's canary was found wanting (false), or well after that (true). May be null. */
-	void (*trust)(void *context, unsigned directory, bool good);
+	/* The canary of a directory, or of a store, was found wanting (false), or well after that (true). May be null. */
+	void (*trust)(void *context, bool of_directory, unsigned index, bool good);
 };
 
 /* One step on the way to the verdict, for `check`. */

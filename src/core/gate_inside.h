@@ -17,7 +17,8 @@ struct gate {
 	struct probe *probes;
 	struct list spare; /* probes to be lent */
 	struct list by_deadline; /* the asks that wait */
-	bool distrusted[ROUTE_DIRECTORIES_MAX]; /* its canary is not well */
+	bool distrusted[ROUTE_DIRECTORIES_MAX]; /* directories whose canary is not well */
+	bool distrusted_stores[ROUTE_CANARIES_MAX];
 	struct gate_stats stats;
 };
 
@@ -63,8 +64,20 @@ void conclude(struct gate *, struct ask *, const struct probe *last, const char 
 /* Begins with the first store. */
 void probe_start(struct gate *, struct probe *, msec now);
 
-/* A look-up in a store is done. `facts` are the newest. */
-void probe_hear(struct gate *, struct probe *, const struct facts *, const char *note, msec now);
+/* A look-up in a store is done. */
+void probe_hear(struct gate *, struct probe *, const struct lookup *, msec now);
+
+/* Into the cache with what a store said, if there is a place and it is to be believed. */
+void probe_learn(struct gate *, struct lookup *, msec now);
+
+/* The name in the cache of the mailbox that the probe's store has for an address. */
+struct hash probe_key(const struct gate *, const struct probe *, const struct address *);
+
+/* Asks the probe's store. */
+void probe_ask(struct gate *, struct probe *, struct hash key, const struct address *, bool firm, msec now);
+
+/* "No such mailbox" was said, and is to be believed: goes on with the next store. */
+void probe_believe(struct gate *, struct probe *, msec now);
 
 /* Its deadline has come, or nobody could be asked: the last known facts serve. */
 void probe_unanswered(struct gate *, struct probe *, const char *note, msec now);
@@ -90,17 +103,18 @@ void resolve_believe(struct gate *, struct probe *, msec now);
 /* Into the book with a directory's answer, if it can stand there. Makes an answer that is malformed a failed one. */
 void resolve_learn(struct gate *, struct lookup *);
 
-/* ---- canary.c: is "no such address" to be believed? ---- */
+/* ---- canary.c: is a "no" to be believed? ---- */
 
-bool canary_guards(const struct route_directory *);
+bool canary_guards(const struct route_canary *);
 
 /* True when this is the address of a canary: what is said of it needs no further canary. */
-bool canary_is(const struct route_directory *, struct str whole);
+bool canary_is(const struct route_canary *, struct str whole);
 
-/* The directory said at `negative_taken` that it has no such address: goes on when the canary was asked about. */
+/* The probe's directory, or store, said at `negative_taken` that it has no such address: goes on when the canary was asked
+   about, by resolve_believe() or probe_believe(). */
 void canary_start(struct gate *, struct probe *, msec negative_taken, msec now);
 
-/* The directory has spoken of the canary. */
+/* It has spoken of the canary. */
 void canary_hear(struct gate *, struct probe *, const struct lookup *, msec now);
 
 #endif

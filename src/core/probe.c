@@ -143,12 +143,12 @@ static bool is_fresh(const struct gate *g, const struct ask *a, const struct fin
 
 /* The mailbox's name in the cache. Where a directory told host or home, they are part of it: whoever is moved to another
    host has another mailbox. */
-static struct hash key_of(const struct gate *g, const struct probe *p)
+struct hash probe_key(const struct gate *g, const struct probe *p, const struct address *address)
 {
 	struct hash_key key = { g->key.k0 ^ p->store->salt, g->key.k1 };
 	struct str name = p->ask->query.kind == QUERY_PATH ? p->ask->query.address
-			  : p->store->told_domain          ? p->address.whole
-							   : p->address.local;
+			  : p->store->told_domain          ? address->whole
+							   : address->local;
 	struct hash h = hash_of(&key, name.at, name.len);
 	if (p->host.len + p->home.len == 0)
 		return h;
@@ -160,7 +160,7 @@ static struct hash key_of(const struct gate *g, const struct probe *p)
 static struct finding known(struct gate *g, struct probe *p)
 {
 	struct finding f = { 0 };
-	p->key = key_of(g, p);
+	p->key = probe_key(g, p, &p->address);
 	f.entry = cache_find(g->cache, p->key);
 	if (f.entry)
 		f.facts = entry_facts(f.entry);
@@ -172,6 +172,7 @@ static struct finding known(struct gate *g, struct probe *p)
 void probe_unanswered(struct gate *g, struct probe *p, const char *note, msec now)
 {
 	struct finding f = known(g, p);
+	p->phase = PROBE_STORE;
 	f.stale = true;
 	f.note = note;
 	if (f.facts.state == FACTS_FAILED || now - f.facts.taken > g->conf.stale) {
@@ -183,12 +184,12 @@ void probe_unanswered(struct gate *g, struct probe *p, const char *note, msec no
 	}
 }
 
-static void ask_store(struct gate *g, struct probe *p, bool firm, msec now)
+void probe_ask(struct gate *g, struct probe *p, struct hash key, const struct address *name, bool firm, msec now)
 {
 	const struct ask *a = p->ask;
 	const char *why;
 	bool fresh, path = a->query.kind == QUERY_PATH;
-	struct lookup *l = probe_lookup(g, p, p->key, firm, &fresh, &why, now);
+	struct lookup *l = probe_lookup(g, p, key, firm, &fresh, &why, now);
 	if (!l) {
 		probe_unanswered(g, p, why, now);
 		return;
@@ -196,8 +197,7 @@ static void ask_store(struct gate *g, struct probe *p, bool firm, msec now)
 	if (fresh) {
 		l->store = (unsigned)(p->store - g->conf.route->stores);
 		g->stats.recounts += firm && !path;
-		if (!lookup_set(g, l, path ? a->query.address : p->address.whole, p->address.local.len,
-			    p->address.domain.len, p)) {
+		if (!lookup_set(g, l, path ? a->query.address : name->whole, name->local.len, name->domain.len, p)) {
 			probe_unanswered(g, p, "the name is too long", now);
 			return;
 		}
@@ -205,6 +205,11 @@ static void ask_store(struct gate *g, struct probe *p, bool firm, msec now)
 	probe_wait(g, p, l);
 	if (fresh)
 		g->stores.start(g->stores.context, l, now);
+}
+
+static void ask_store(struct gate *g, struct probe *p, bool firm, msec now)
+{
+	probe_ask(g, p, p->key, &p->address, firm, now);
 }
 
 /* The next store to be tried: all for the whole address, then all for the address without its extension. */
@@ -259,11 +264,56 @@ void probe_start(struct gate *g, struct probe *p, msec now)
 	pursue(g, p, now);
 }
 
-void probe_hear(struct gate *g, struct probe *p, const struct facts *facts, const char *note, msec now)
+/* One that is not to be believed yet stays out of the cache. */
+static bool is_doubtful(const struct gate *g, const struct lookup *l)
 {
-	struct finding f = { .entry = cache_peek(g->cache, p->key), .facts = *facts, .note = note };
-	if (facts->state == FACTS_FAILED) {
-		probe_unanswered(g, p, note, now);
+	const struct route_store *s = &g->conf.route->stores[l->store];
+	return l->facts.state == FACTS_NO_MAILBOX && canary_guards(&s->canary) &&
+	       !canary_is(&s->canary, l->mailbox.address);
+}
+
+static void learn(struct gate *g, struct hash key, struct facts *is, msec begun, msec now)
+{
+	struct entry *e = cache_make(g->cache, key, ledger_before(g->ledger, now));
+	is->taken = begun;
+	if (!e)
+		return;
+	struct facts was = entry_facts(e);
+	is->full_since = was.full_since;
+	ledger_settle(g->ledger, e, &was, is, begun);
+	entry_set_facts(e, is);
+}
+
+void probe_learn(struct gate *g, struct lookup *l, msec now)
+{
+	if (l->facts.state == FACTS_FAILED)
+		g->stats.failed++;
+	else if (!is_doubtful(g, l))
+		learn(g, l->key, &l->facts, l->begun, now);
+}
+
+void probe_believe(struct gate *g, struct probe *p, msec now)
+{
+	struct facts none = { .state = FACTS_NO_MAILBOX };
+	p->phase = PROBE_STORE;
+	learn(g, p->key, &none, p->negative_taken, now);
+	pursue(g, p, now);
+}
+
+void probe_hear(struct gate *g, struct probe *p, const struct lookup *l, msec now)
+{
+	struct finding f = { .entry = cache_peek(g->cache, l->key), .facts = l->facts, .note = l->note };
+	if (l->facts.state == FACTS_FAILED) {
+		probe_unanswered(g, p, l->note, now);
+		return;
+	}
+	if (p->phase == PROBE_STORE_CANARY) {
+		canary_hear(g, p, l, now);
+		return;
+	}
+	if (is_doubtful(g, l)) {
+		explain(p, &f, false);
+		canary_start(g, p, l->begun, now);
 		return;
 	}
 	if (f.entry)

@@ -17,6 +17,7 @@ enum probe_phase {
 	PROBE_DIRECTORY, /* a directory is asked about the address */
 	PROBE_CANARY, /* it said "no such address"; is it to be believed? */
 	PROBE_STORE,
+	PROBE_STORE_CANARY, /* it said "no such mailbox"; is it to be believed? */
 	PROBE_EXPANDED, /* it was an alias: others stand for it */
 	PROBE_DONE,
 };
@@ -44,9 +45,10 @@ struct probe {
 	bool listed; /* a directory that lists all addresses does not list this one */
 	bool unlisted; /* a directory does not know it, but does not list all */
 	bool firm_asked;
-	unsigned canary; /* PROBE_CANARY: 0: the one that must exist is asked about, 1: the one that must not */
+	unsigned
+		canary; /* PROBE_CANARY, PROBE_STORE_CANARY: 0: the one that must exist is asked about, 1: the one that must not */
 	size_t candidate; /* next directory or store to be tried */
-	msec negative_taken, doubted; /* PROBE_CANARY: when the answer in doubt was asked for, and when it came */
+	msec negative_taken, doubted; /* likewise: when the answer in doubt was asked for, and when it came */
 	const struct route_domain *route;
 	const struct route_directory *directory;
 	const struct route_store *store;

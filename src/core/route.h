@@ -8,21 +8,28 @@
 #include "core/address.h"
 #include "core/decide.h"
 
+/* Addresses that must, and must not, exist; empty: none. */
+struct route_canary {
+	struct str present, absent;
+};
+
 struct route_store {
 	struct str name;
 	uint64_t salt; /* tells this store's mailboxes from others'; changes when its settings do */
 	bool told_domain; /* asked about any domain; else its mailboxes are known by the local part alone */
 	bool path; /* answers for paths only (QUERY_PATH) */
+	struct route_canary canary;
 	struct terms terms; /* `domain` and `directory` are filled in per question */
 };
 
 #define ROUTE_DIRECTORIES_MAX 64 /* in one configuration */
+#define ROUTE_CANARIES_MAX 64 /* only so many of the first stores may have a canary */
 
 struct route_directory {
 	struct str name;
 	uint64_t salt; /* tells its answers from others'; changes when its settings do */
 	msec ttl, ttl_none; /* lifetime of targets, and of "no such address" */
-	struct str canary, canary_absent; /* addresses that must, and must not, exist; empty: none */
+	struct route_canary canary;
 };
 
 struct route_domain {

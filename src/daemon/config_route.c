@@ -45,6 +45,21 @@ static struct nursery_set set_of(const struct config *c, const struct config_hel
 		.arg = arg };
 }
 
+static void check_canary(struct config *c, const struct conf_section *s, const char *option, const char *address)
+{
+	struct address a;
+	enum address_fault fault = address ? address_parse(&a, str_of(address), FOLD_ALL) : ADDRESS_OK;
+	if (fault != ADDRESS_OK)
+		conf_complain(c->conf, s, option, "this is no address: it %s", address_fault_text(fault));
+}
+
+static struct route_canary read_canary(struct config *c, const struct conf_section *s, const struct options_canary *o)
+{
+	check_canary(c, s, "canary", o->present);
+	check_canary(c, s, "canary_absent", o->absent);
+	return (struct route_canary){ str_of(o->present), str_of(o->absent) };
+}
+
 /* ---- stores ---- */
 
 /* Fills store number i, which `s` describes, of a type that is known. */
@@ -67,6 +82,9 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 	r->terms.ignore_store_limit = o->limit_from == LIMIT_FROM_CONFIG;
 	r->terms.store = limit_of(o->limit, o->message_limit);
 	r->name = str_of(s->title);
+	r->canary = read_canary(c, s, &o->canary);
+	if ((o->canary.present || o->canary.absent) && i >= ROUTE_CANARIES_MAX)
+		conf_complain(c->conf, s, "canary", "only the first %d stores may have one", ROUTE_CANARIES_MAX);
 	config_settle_helper(c, s, user, use, &store->helper);
 	c->sets[i] = set_of(c, &store->helper, s->title, blocking_run, &store->blocking);
 	if (type->check && !type->check(s->own, &err)) {
@@ -106,14 +124,6 @@ static void read_stores(struct config *c, enum config_use use)
 
 /* ---- directories ---- */
 
-static void check_canary(struct config *c, const struct conf_section *s, const char *option, const char *address)
-{
-	struct address a;
-	enum address_fault fault = address ? address_parse(&a, str_of(address), FOLD_ALL) : ADDRESS_OK;
-	if (fault != ADDRESS_OK)
-		conf_complain(c->conf, s, option, "this is no address: it %s", address_fault_text(fault));
-}
-
 /* Their helpers' sets stand behind those of the stores. */
 static void read_directories(struct config *c, enum config_use use)
 {
@@ -141,14 +151,11 @@ static void read_directories(struct config *c, enum config_use use)
 		c->sets[set] = set_of(c, &d->helper, s->title, asking_run, &d->asking);
 		if (type->check && !type->check(s->own, &err))
 			conf_complain(c->conf, s, NULL, "%s", err.text);
-		check_canary(c, s, "canary", o->canary);
-		check_canary(c, s, "canary_absent", o->canary_absent);
 		c->route_directories[n++] = (struct route_directory){ .name = str_of(s->title),
 			.salt = digest(c, s, type->name, type->opts, d->helper.user, 0),
 			.ttl = o->ttl,
 			.ttl_none = o->ttl_none,
-			.canary = str_of(o->canary),
-			.canary_absent = str_of(o->canary_absent) };
+			.canary = read_canary(c, s, &o->canary) };
 	}
 	c->route.n_directories = n;
 }

@@ -49,12 +49,13 @@ static void on_cancel(void *context, struct lookup *l)
 		stores[l->store]->type->cancel(stores[l->store], l);
 }
 
-static void on_trust(void *context, unsigned directory, bool good)
+static void on_trust(void *context, bool of_directory, unsigned index, bool good)
 {
 	struct engine *e = context;
-	log_line(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "event=canary directory=%s well=%s%s",
-		e->config->directories[directory].name, good ? "yes" : "no",
-		good ? "" : " note=\"no such address counts as did not answer until it is well\"");
+	const struct config *c = e->config;
+	log_line(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "event=canary %s=%s well=%s%s",
+		of_directory ? "directory" : "store", of_directory ? c->directories[index].name : c->stores[index].name,
+		good ? "yes" : "no", good ? "" : " note=\"no such address counts as did not answer until it is well\"");
 }
 
 static void close_stores(struct store **stores, size_t n)

@@ -51,7 +51,19 @@ static bool check_delimiters(struct str value, struct err *err)
 	return true;
 }
 
-/* The rows of struct options_helper, which lies at `at` in the section's struct. */
+/* The rows of struct options_canary. */
+#define CANARY_ROWS(section)                                                                                           \
+	{ .name = "canary",                                                                                            \
+		.type = OPT_STRING,                                                                                    \
+		.offset = offsetof(struct section, canary.present),                                                    \
+		.help = "An address that must exist. While it is not known here, \"no such address\" counts as "       \
+			"\"did not answer\": see quotagate-aliases(7)." },                                             \
+	{                                                                                                              \
+		.name = "canary_absent", .type = OPT_STRING, .offset = offsetof(struct section, canary.absent),        \
+		.help = "The same for an address that must not exist."                                                 \
+	}
+
+/* The rows of struct options_helper. */
 #define HELPER_ROWS(section)                                                                                           \
 	{ .name = "user",                                                                                              \
 		.type = OPT_STRING,                                                                                    \
@@ -132,6 +144,7 @@ const struct opt options_store[] = {
 		.help = "config ignores the limits that the store itself names (Dovecot 2.4 does not trust the first "
 			"line "
 			"of maildirsize)."),
+	CANARY_ROWS(options_store),
 	HELPER_ROWS(options_store),
 	OPT_END,
 };
@@ -139,11 +152,7 @@ const struct opt options_store[] = {
 const struct opt options_directory[] = {
 	ROW(options_directory, ttl, OPT_DURATION, .def = "5m", .help = "Lifetime of the targets of an address."),
 	ROW(options_directory, ttl_none, OPT_DURATION, .def = "30s", .help = "Lifetime of \"no such address\"."),
-	ROW(options_directory, canary, OPT_STRING,
-		.help = "An address that must exist. While the directory does not know it, \"no such address\" from it "
-			"counts "
-			"as \"did not answer\"."),
-	ROW(options_directory, canary_absent, OPT_STRING, .help = "The same for an address that must not exist."),
+	CANARY_ROWS(options_directory),
 	HELPER_ROWS(options_directory),
 	OPT_END,
 };

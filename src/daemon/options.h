@@ -25,17 +25,22 @@ struct options_helper {
 	msec helper_timeout;
 };
 
+struct options_canary {
+	const char *present, *absent;
+};
+
 struct options_store {
 	int rule; /* enum store_rule, when written */
 	int limit_from; /* enum limit_from */
 	uint64_t grace, limit, message_limit; /* octets, octets, messages */
 	struct options_helper helper;
+	struct options_canary canary;
 };
 
 struct options_directory {
 	struct options_helper helper;
 	msec ttl, ttl_none;
-	const char *canary, *canary_absent;
+	struct options_canary canary;
 };
 
 struct options_domain {

@@ -166,9 +166,10 @@ static inline void reach_cancel(void *context, struct lookup *l)
 	d.all[l->store].cancelled++;
 }
 
-static inline void reach_trust(void *context, unsigned directory, bool good)
+static inline void reach_trust(void *context, bool of_directory, unsigned directory, bool good)
 {
 	(void)context;
+	assert_true(of_directory);
 	d.all[directory].won += good;
 	d.all[directory].lost += !good;
 }

@@ -199,6 +199,52 @@ static void the_sender_alone(void **state)
 	}
 }
 
+/* At the end of the message the charge stays with its transaction, and a sender who was forged in between gives it back. */
+static void the_end_of_the_message(void **state)
+{
+	(void)state;
+	static const char *const recipients[] = { "bob@b.example", "all@l.example" };
+	say(0, "all@l.example", "bob@b.example, full@b.example");
+	for (unsigned i = 0; i < COUNT(recipients); i++) {
+		make_new();
+		at_once(true, true);
+		want(from(0, "joe@d.example", recipients[i], 1), REASON_ROOM);
+		struct client *c = prepare(0, recipients[i], 20, 1);
+		c->ask.query.sender = STR("ann@d.example");
+		c->ask.query.stage = STAGE_END_OF_MESSAGE;
+		gate_ask(w.gate, &c->ask, w.now);
+		want(c, REASON_FORGED);
+		assert_int_equal(charges("bob@b.example").octets, 0);
+		c = prepare(0, recipients[i], 20, 1);
+		c->ask.query.sender = STR("joe@d.example");
+		c->ask.query.stage = STAGE_END_OF_MESSAGE;
+		gate_ask(w.gate, &c->ask, w.now);
+		want(c, REASON_ROOM);
+		assert_int_equal(charges("bob@b.example").octets, 20);
+		c = prepare(0, "", 30, 1); /* several recipients: nothing is judged */
+		c->ask.query.sender = STR("ann@d.example");
+		c->ask.query.stage = STAGE_END_OF_MESSAGE;
+		gate_ask(w.gate, &c->ask, w.now);
+		want(c, REASON_NOT_ASKED);
+	}
+}
+
+/* Without a place for its probe a sender is not checked; the recipient is judged all the same. */
+static void no_place_for_the_sender(void **state)
+{
+	(void)state;
+	make_gate_of((struct gate_size){ 100, 16, 64, 256, 1, 10, 10000 });
+	struct client *first = prepare(0, "bob@b.example", 10, 1), *second = prepare(1, "full@b.example", 10, 2);
+	first->ask.query.sender = second->ask.query.sender = STR("ann@d.example");
+	gate_ask(w.gate, &first->ask, w.now);
+	gate_ask(w.gate, &second->ask, w.now);
+	answer_everything();
+	want(first, REASON_FORGED);
+	want(second, REASON_FULL);
+	want(from(1, "ann@d.example", "full@b.example", 2), REASON_FORGED);
+	make_new();
+}
+
 static void bypass_and_shadow(void **state)
 {
 	(void)state;
@@ -241,8 +287,8 @@ static int set_up_canaries(void **state)
 {
 	set_up_senders(state);
 	w.route.checks_senders = false;
-	d.routes[1].canary = STR("bird@d.example");
-	d.routes[1].canary_absent = STR("ghost@d.example");
+	d.routes[1].canary.present = STR("bird@d.example");
+	d.routes[1].canary.absent = STR("ghost@d.example");
 	say(1, "bird@d.example", "=");
 	say(1, "@d.example", "?unlisted"); /* so that one form alone is said not to exist */
 	w.conf.rules.unknown = UNKNOWN_REJECT;
@@ -378,12 +424,12 @@ static void a_canary_that_is_not_well(void **state)
 static void one_canary_alone(void **state)
 {
 	(void)state;
-	d.routes[1].canary_absent = STR("");
+	d.routes[1].canary.absent = STR("");
 	gate_configure(w.gate, &w.conf, w.now);
 	want(ask_all(0, "ann@d.example", 10, 1), REASON_NO_MAILBOX);
 	want_asked("1:ann@d.example 1:bird@d.example 1:@d.example");
-	d.routes[1].canary = STR("");
-	d.routes[1].canary_absent = STR("ghost@d.example");
+	d.routes[1].canary.present = STR("");
+	d.routes[1].canary.absent = STR("ghost@d.example");
 	make_new();
 	want(ask_all(0, "ann@d.example", 10, 1), REASON_NO_MAILBOX);
 	want_asked("1:ann@d.example 1:ghost@d.example 1:@d.example");
@@ -517,6 +563,8 @@ int main(void)
 		TEST(a_silent_directory_refuses_no_sender),
 		TEST(tables_of_aliases_make_no_sender_forged),
 		TEST(the_sender_alone),
+		TEST(the_end_of_the_message),
+		TEST(no_place_for_the_sender),
 		TEST(bypass_and_shadow),
 		CANARY(the_canary_is_asked_after_the_answer_in_doubt),
 		CANARY(a_canary_asked_before_proves_nothing),
