@@ -268,6 +268,26 @@ static void too_deep(void **state)
 	}
 }
 
+/* What lies at the end of a long chain, but elsewhere, is not too deep. */
+static void elsewhere_at_the_deepest(void **state)
+{
+	(void)state;
+	static const char *const ends[] = { "|", "joe@x.example", "bad..@b..example" };
+	static char names[11][32], says[11][32];
+	at_once(true, true);
+	for (unsigned n = 0; n < COUNT(ends); n++) {
+		for (unsigned i = 0; i < COUNT(names); i++) {
+			snprintf(names[i], sizeof(names[i]), "n%u@l.example", i);
+			snprintf(says[i], sizeof(says[i]), "n%u", i + 1);
+			say(0, names[i], i + 1 < COUNT(names) ? says[i] : ends[n]);
+		}
+		make_new();
+		struct client *c = ask(0, names[0], 10, 1);
+		want(c, REASON_ELSEWHERE);
+		assert_string_equal(c->note, "");
+	}
+}
+
 /* So many members that are full. */
 static const char *crowd(unsigned n)
 {
@@ -563,6 +583,7 @@ int main(void)
 		TEST(an_alias_that_keeps_a_copy),
 		TEST(the_reply_names_whom_the_sender_typed),
 		TEST(too_deep),
+		TEST(elsewhere_at_the_deepest),
 		TEST(more_members_than_are_looked_at),
 		TEST(members_of_all_addresses_are_bounded),
 		TEST(a_tree_of_aliases),
