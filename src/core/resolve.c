@@ -229,6 +229,7 @@ static void start_member(struct gate *g, struct probe *m, msec now)
 			resolve_start(g, m, now);
 		break;
 	case PROBE_CANARY:
+	case PROBE_STORE_CANARY:
 	case PROBE_EXPANDED:
 	case PROBE_DONE: {
 		const char *note = why_elsewhere(g, m);
@@ -381,7 +382,7 @@ static void pursue(struct gate *g, struct probe *p, msec now)
 			return;
 		}
 		struct saying said = { .listing = e->listing, .targets = { e->targets, e->len } };
-		if (said.listing == LISTING_NO_ADDRESS && is_same(form.whole, p->directory->canary)) {
+		if (said.listing == LISTING_NO_ADDRESS && is_same(form.whole, p->directory->canary.present)) {
 			resolve_unanswered(g, p, "its canary says that it is not well", now);
 			return;
 		}
@@ -412,13 +413,17 @@ void resolve_learn(struct gate *g, struct lookup *l)
 		g->stats.failed++;
 		return;
 	}
-	if (l->listing == LISTING_NO_ADDRESS && canary_guards(d) && !canary_is(d, l->mailbox.address))
+	if (l->listing == LISTING_NO_ADDRESS && canary_guards(&d->canary) && !canary_is(&d->canary, l->mailbox.address))
 		return; /* when the canary has been asked */
 	book_put(g->book, l->key, l->listing, l->targets, l->begun);
 }
 
 void resolve_believe(struct gate *g, struct probe *p, msec now)
 {
+	struct address form;
+	if (resolve_form(g, p, &form))
+		book_put(g->book, resolve_key(g, p->directory, form.whole), LISTING_NO_ADDRESS, STR(""),
+			p->negative_taken);
 	p->phase = PROBE_DIRECTORY;
 	p->listed = true;
 	pursue(g, p, now);
@@ -432,7 +437,7 @@ void resolve_hear(struct gate *g, struct probe *p, const struct lookup *l, msec 
 		resolve_unanswered(g, p, l->note, now);
 	} else if (p->phase == PROBE_CANARY) {
 		canary_hear(g, p, l, now);
-	} else if (l->listing == LISTING_NO_ADDRESS && canary_guards(p->directory)) {
+	} else if (l->listing == LISTING_NO_ADDRESS && canary_guards(&p->directory->canary)) {
 		explain(p, &form, &said);
 		canary_start(g, p, l->begun, now);
 	} else if (take(g, p, &said, &form, now) == NEXT) {
@@ -447,7 +452,7 @@ void resolve_unanswered(struct gate *g, struct probe *p, const char *note, msec 
 	p->phase = PROBE_DIRECTORY;
 	if (resolve_form(g, p, &form))
 		e = book_find(g->book, resolve_key(g, p->directory, form.whole));
-	if (e && e->listing == LISTING_NO_ADDRESS && is_same(form.whole, p->directory->canary))
+	if (e && e->listing == LISTING_NO_ADDRESS && is_same(form.whole, p->directory->canary.present))
 		e = NULL;
 	if (e && now - e->taken <= g->conf.stale) {
 		struct saying said = {

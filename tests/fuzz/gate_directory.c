@@ -143,11 +143,11 @@ static void cancel(void *context, struct lookup *l)
 	f.held[i] = f.held[--f.n_held];
 }
 
-static void trust(void *context, unsigned directory, bool good)
+static void trust(void *context, bool of_directory, unsigned directory, bool good)
 {
 	(void)context;
 	(void)good;
-	fuzz_require(directory == 0, "only a directory with canaries loses or wins trust");
+	fuzz_require(of_directory && directory == 0, "only a directory with canaries loses or wins trust");
 }
 
 /* ---- clients ---- */
@@ -244,8 +244,7 @@ static void set_up(void)
 		{ .salt = 1,
 			.ttl = SECONDS(60),
 			.ttl_none = SECONDS(10),
-			.canary = { "bird@a.example", 14 },
-			.canary_absent = { "ghost@a.example", 15 } },
+			.canary = { { "bird@a.example", 14 }, { "ghost@a.example", 15 } } },
 		{ .salt = 2, .ttl = SECONDS(60), .ttl_none = SECONDS(10) },
 		{ .salt = 3 },
 	};

@@ -287,8 +287,8 @@ static int set_up_canaries(void **state)
 {
 	set_up_senders(state);
 	w.route.checks_senders = false;
-	d.routes[1].canary = STR("bird@d.example");
-	d.routes[1].canary_absent = STR("ghost@d.example");
+	d.routes[1].canary.present = STR("bird@d.example");
+	d.routes[1].canary.absent = STR("ghost@d.example");
 	say(1, "bird@d.example", "=");
 	say(1, "@d.example", "?unlisted"); /* so that one form alone is said not to exist */
 	w.conf.rules.unknown = UNKNOWN_REJECT;
@@ -424,12 +424,12 @@ static void a_canary_that_is_not_well(void **state)
 static void one_canary_alone(void **state)
 {
 	(void)state;
-	d.routes[1].canary_absent = STR("");
+	d.routes[1].canary.absent = STR("");
 	gate_configure(w.gate, &w.conf, w.now);
 	want(ask_all(0, "ann@d.example", 10, 1), REASON_NO_MAILBOX);
 	want_asked("1:ann@d.example 1:bird@d.example 1:@d.example");
-	d.routes[1].canary = STR("");
-	d.routes[1].canary_absent = STR("ghost@d.example");
+	d.routes[1].canary.present = STR("");
+	d.routes[1].canary.absent = STR("ghost@d.example");
 	make_new();
 	want(ask_all(0, "ann@d.example", 10, 1), REASON_NO_MAILBOX);
 	want_asked("1:ann@d.example 1:ghost@d.example 1:@d.example");
