@@ -213,19 +213,29 @@ static bool find(struct sql_book *d, const struct mailbox *m, struct buf *note)
 
 /* ---- targets ---- */
 
-static void put_target(struct sql_book *d, const struct alias_target *t, const struct mailbox *m, struct buf *out)
+/* Appends one. True when the address stands for itself. */
+static bool put_target(struct sql_book *d, const struct alias_target *t, const struct mailbox *m, struct buf *out)
 {
-	struct finding *f = &d->found;
 	struct address a;
 	struct target target = { .kind = TARGET_ADDRESS, .address = t->text };
-	bool address = t->kind == ALIAS_ADDRESS || t->kind == ALIAS_FINAL;
-	if (!address || address_parse(&a, t->text, FOLD_NONE) != ADDRESS_OK)
-		target.kind = TARGET_ELSEWHERE;
-	else if (str_eq_nocase(a.whole, m->address) && f->mailboxes)
-		target = f->mailbox;
-	else if (str_eq_nocase(a.whole, m->address) && d->plan.alias_alone)
-		target.kind = TARGET_ELSEWHERE; /* listed, but as no mailbox: a mailing list, or one that is off */
+	bool address = (t->kind == ALIAS_ADDRESS || t->kind == ALIAS_FINAL) &&
+		       address_parse(&a, t->text, FOLD_NONE) == ADDRESS_OK;
+	bool own = address && str_eq_nocase(a.whole, m->address);
+	if (own && d->found.mailboxes)
+		target = d->found.mailbox;
+	else if (!address || (own && d->plan.alias_alone))
+		target.kind = TARGET_ELSEWHERE; /* its own, but no mailbox: a mailing list, or one that is off */
 	target_put(out, &target);
+	return own;
+}
+
+/* PostfixAdmin's "joe#example.org@autoreply.example.net" beside joe@example.org: it answers the mail, and takes none. */
+static bool is_vacation(struct str target, const struct mailbox *m)
+{
+	size_t n = m->local.len + 1 + m->domain.len;
+	return target.len > n && target.at[n] == '@' && target.at[m->local.len] == '#' &&
+	       str_eq_nocase((struct str){ target.at, m->local.len }, m->local) &&
+	       str_eq_nocase((struct str){ target.at + m->local.len + 1, m->domain.len }, m->domain);
 }
 
 /* Appends what was found. False when it is nothing. */
@@ -237,10 +247,9 @@ static bool put_targets(struct sql_book *d, const struct mailbox *m, struct buf 
 	bool own = false;
 	*aliases = 0;
 	while (!targets->full && walk_next(&walk, &t)) {
-		if (t.kind == ALIAS_ADDRESS && (t.text.len == 0 || t.text.at[0] == '@'))
+		if (t.kind == ALIAS_ADDRESS && (t.text.len == 0 || t.text.at[0] == '@' || is_vacation(t.text, m)))
 			continue;
-		own = own || str_eq_nocase(t.text, m->address);
-		put_target(d, &t, m, targets);
+		own = put_target(d, &t, m, targets) || own;
 		++*aliases;
 	}
 	if (f->mailboxes && !own && (*aliases == 0 || !d->plan.alias_alone))
@@ -348,6 +357,7 @@ static enum listing ask_unknown(struct sql_book *d, const struct mailbox *m, str
 static enum listing sql_directory_ask(void *state, const struct mailbox *m, struct buf *targets, struct buf *note)
 {
 	struct sql_book *d = state;
+	enum listing listing = LISTING_TARGETS;
 	unsigned aliases;
 	if (str_find(m->address, '\0') < m->address.len || m->address.len > ADDRESS_MAX) {
 		buf_puts(note, "no database holds such an address");
@@ -355,16 +365,17 @@ static enum listing sql_directory_ask(void *state, const struct mailbox *m, stru
 	}
 	if (!find(d, m, note))
 		return LISTING_FAILED;
-	if (!put_targets(d, m, targets, &aliases))
-		return ask_unknown(d, m, targets, note);
-	if (targets->full) {
-		buf_puts(note, "the aliases of ");
-		buf_put_clean(note, m->address);
-		buf_puts(note, " are too many");
-		return LISTING_FAILED;
-	}
-	put_note(d, aliases, note);
-	return LISTING_TARGETS;
+	if (put_targets(d, m, targets, &aliases))
+		put_note(d, aliases, note);
+	else
+		listing = ask_unknown(d, m, targets, note);
+	if (listing != LISTING_TARGETS || !targets->full)
+		return listing;
+	note->len = 0;
+	buf_puts(note, "the aliases of ");
+	buf_put_clean(note, m->address);
+	buf_puts(note, " are too many");
+	return LISTING_FAILED;
 }
 
 const struct directory_type sql_directory = {

@@ -369,6 +369,17 @@ static void test_mailcow_resources(void **state)
 	sql_directory.close(book);
 }
 
+/* Who is on holiday has a mailbox that may be full; the reply to the sender is no place for mail. */
+static void test_postfixadmin_vacation(void **state)
+{
+	(void)state;
+	struct sql_conf conf = { .uri = uri, .timeout = SECONDS(3), .preset = 1 };
+	make_tables("postfixadmin");
+	void *book = open_book(&conf);
+	assert_said(book, "trip@example.org", "mailbox:1048576");
+	sql_directory.close(book);
+}
+
 #define PEOPLE                                                                                                         \
 	"create table people (name, size, n, home, host, store);"                                                      \
 	"insert into people values ('joe', 10, 5, '/home/joe', 'mx1', 'vmail');"                                       \
@@ -534,6 +545,7 @@ int main(void)
 		cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_presets),
 		cmocka_unit_test(test_mailcow_resources),
+		cmocka_unit_test(test_postfixadmin_vacation),
 		cmocka_unit_test(test_own_queries),
 		cmocka_unit_test(test_own_aliases),
 		cmocka_unit_test(test_strange_addresses),

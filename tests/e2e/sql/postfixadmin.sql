@@ -22,6 +22,7 @@ INSERT INTO mailbox VALUES ('neg@example.org', 'example.org', -1, '1');
 INSERT INTO mailbox VALUES ('both@example.org', 'example.org', 2097152, '1');
 INSERT INTO mailbox VALUES ('away@example.org', 'example.org', 1048576, '1');
 INSERT INTO mailbox VALUES ('bare@example.org', 'example.org', 1048576, '1');
+INSERT INTO mailbox VALUES ('trip@example.org', 'example.org', 1048576, '1');
 INSERT INTO mailbox VALUES ('off@example.org', 'example.org', 1048576, '0');
 INSERT INTO mailbox VALUES ('joe@off.example', 'off.example', 1048576, '1');
 
@@ -30,6 +31,7 @@ INSERT INTO alias VALUES ('ann@example.org', 'ann@example.org', 'example.org', '
 INSERT INTO alias VALUES ('neg@example.org', 'neg@example.org', 'example.org', '1');
 INSERT INTO alias VALUES ('both@example.org', 'both@example.org,far@example.net', 'example.org', '1');
 INSERT INTO alias VALUES ('away@example.org', 'far@example.net', 'example.org', '1');
+INSERT INTO alias VALUES ('trip@example.org', 'trip@example.org,trip#example.org@autoreply.example.net', 'example.org', '1');
 INSERT INTO alias VALUES ('off@example.org', 'off@example.org', 'example.org', '0');
 INSERT INTO alias VALUES ('list@example.org', 'list@example.org', 'example.org', '1');
 INSERT INTO alias VALUES ('sales@example.org', 'joe@example.org, ann@example.org', 'example.org', '1');
