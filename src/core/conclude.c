@@ -77,9 +77,23 @@ static void book(struct gate *g, const struct ask *a, const struct probe *p, mse
 	}
 }
 
+/* While the last probe was waited for, other questions may have charged the mailboxes of those before it. False: one of them
+   must be waited for again, and the end comes another time. */
+static bool are_still_right(struct gate *g, struct ask *a, const struct probe *last, msec now)
+{
+	list_each (n, &a->probes) {
+		struct probe *p = list_of(n, struct probe, siblings);
+		if (p != last && p->answer.facts.state == FACTS_FOUND && !probe_is_still_right(g, p, now))
+			return false;
+	}
+	return true;
+}
+
 /* Every probe has come to its end. The one place where a question is answered. */
 void conclude(struct gate *g, struct ask *a, const struct probe *last, const char *note, msec now)
 {
+	if (!are_still_right(g, a, last, now))
+		return;
 	const struct probe *chosen = choose(g, a);
 	a->answer = chosen->answer;
 	a->store = chosen->store;

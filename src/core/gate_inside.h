@@ -79,6 +79,10 @@ void probe_ask(struct gate *, struct probe *, struct hash key, const struct addr
 /* "No such mailbox" was said, and is to be believed: goes on with the next store. */
 void probe_believe(struct gate *, struct probe *, msec now);
 
+/* Judges the mailbox of a probe that is done once more, by what was let in meanwhile. False: its refusal wants firm facts,
+   which it waits for; the ask may have been answered by then, and is not to be touched. */
+bool probe_is_still_right(struct gate *, struct probe *, msec now);
+
 /* Its deadline has come, or nobody could be asked: the last known facts serve. */
 void probe_unanswered(struct gate *, struct probe *, const char *note, msec now);
 

@@ -75,6 +75,23 @@ static void keep_full_since(struct finding *f, msec now)
 		f->entry->full_since = (uint32_t)(f->facts.full_since / 1000);
 }
 
+/* Nobody is refused on these facts while firm ones can be had. */
+static bool is_weak(const struct probe *p, const struct finding *f)
+{
+	return !f->facts.firm && !f->stale && !p->firm_asked && p->ask->query.purpose != PURPOSE_PEEK;
+}
+
+static void put_answer(struct probe *p, const struct finding *f, const struct verdict *verdict)
+{
+	p->entry = f->entry;
+	p->answer = (struct answer){ .verdict = *verdict,
+		.facts = f->facts,
+		.charge = f->charge,
+		.limit = f->limit.octets,
+		.message_limit = f->limit.messages };
+	p->answer.verdict.stale = f->stale;
+}
+
 /* Judges by what was found and weighed, unless the mailbox is not there or the facts are too weak to refuse on. */
 static enum outcome judge(struct gate *g, struct probe *p, struct finding *f, msec now)
 {
@@ -85,18 +102,11 @@ static enum outcome judge(struct gate *g, struct probe *p, struct finding *f, ms
 	}
 	keep_full_since(f, now);
 	struct verdict verdict = decide(&g->conf.rules, &f->terms, &a->query, &f->facts, f->charge, now);
-	bool weak = verdict.action != ACTION_PASS && !f->facts.firm && !f->stale && !p->firm_asked &&
-		    a->query.purpose != PURPOSE_PEEK;
+	bool weak = verdict.action != ACTION_PASS && is_weak(p, f);
 	explain(p, f, weak);
 	if (weak)
 		return WANTS_FIRM;
-	verdict.stale = f->stale;
-	p->entry = f->entry;
-	p->answer = (struct answer){ .verdict = verdict,
-		.facts = f->facts,
-		.charge = f->charge,
-		.limit = f->limit.octets,
-		.message_limit = f->limit.messages };
+	put_answer(p, f, &verdict);
 	probe_done(g, p, f->note, now);
 	return JUDGED;
 }
@@ -210,6 +220,26 @@ void probe_ask(struct gate *g, struct probe *p, struct hash key, const struct ad
 static void ask_store(struct gate *g, struct probe *p, bool firm, msec now)
 {
 	probe_ask(g, p, p->key, &p->address, firm, now);
+}
+
+bool probe_is_still_right(struct gate *g, struct probe *p, msec now)
+{
+	struct answer *is = &p->answer;
+	struct finding f = { .entry = cache_peek(g->cache, p->key), .facts = is->facts, .stale = is->verdict.stale };
+	if (f.entry && f.entry->state == FACTS_FOUND)
+		f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
+	f.stale = f.stale && f.facts.taken == is->facts.taken;
+	weigh(g, p, &f);
+	struct verdict verdict = decide(&g->conf.rules, &f.terms, &p->ask->query, &f.facts, f.charge, now);
+	if (verdict.action != ACTION_PASS && is->verdict.action == ACTION_PASS && is_weak(p, &f)) {
+		p->phase = PROBE_STORE;
+		p->ask->pending++;
+		p->firm_asked = true;
+		ask_store(g, p, true, now);
+		return false;
+	}
+	put_answer(p, &f, &verdict);
+	return true;
 }
 
 /* The next store to be tried: all for the whole address, then all for the address without its extension. */

@@ -458,6 +458,75 @@ static void a_deadline_with_half_of_the_answers(void **state)
 	}
 }
 
+/* Between the answers about one member and about the next one, others are let in. */
+static void many_at_once_are_judged_by_one_ledger(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *says;
+		bool any;
+	} cases[] = {
+		{ "free@b.example, roomy@b.example", false },
+		{ "free@b.example, roomy@b.example", true },
+		{ "free@b.example, roomy@b.example, full@b.example", false },
+		{ "roomy@b.example, inner@l.example", false },
+		{ "inner@l.example, roomy@b.example", true },
+	};
+	set_members();
+	say(0, "inner@l.example", "free@b.example");
+	for (unsigned i = 0; i < 2 * COUNT(cases); i++) {
+		bool weak = i % 2; /* no refusal by the figures at hand */
+		box(0, "free@b.example", 100, 1000)->recount = found(100, 1000);
+		box(0, "free@b.example", 100, 1000)->facts.firm = !weak;
+		w.conf.alias = cases[i / 2].any ? ALIAS_ANY_FULL : ALIAS_ALL_FULL;
+		say(0, "all@l.example", cases[i / 2].says);
+		make_new();
+		for (unsigned n = 0; n < 10; n++)
+			ask(n, "all@l.example", 600, n + 1);
+		answer_everything();
+		unsigned passed = 0;
+		for (unsigned n = 0; n < 10; n++) {
+			assert_int_equal(w.clients[n].answers, 1);
+			passed += w.clients[n].ask.answer.verdict.action == ACTION_PASS;
+		}
+		assert_int_equal(passed, 1);
+		assert_int_equal(charged("free"), 600);
+		assert_int_equal(charged("roomy"), 600);
+	}
+}
+
+/* A refusal that comes of it rests on firm facts, here of less than the figures at hand. */
+static void a_late_refusal_wants_firm_facts(void **state)
+{
+	(void)state;
+	for (unsigned late = 0; late < 2; late++) {
+		set_members();
+		struct scripted_box *b = box(0, "free@b.example", 300, 1000);
+		b->facts.firm = false;
+		b->recount = found(0, 1000);
+		w.conf.alias = ALIAS_ANY_FULL;
+		say(0, "all@l.example", "free@b.example, slow@l.example");
+		say(0, "slow@l.example", "roomy@b.example");
+		make_new();
+		struct client *c = ask(0, "all@l.example", 500, 1);
+		answer_directories();
+		answer_all();
+		assert_int_equal(c->answers, 0);
+		ask(1, "free@b.example", 400, 2);
+		answer_all();
+		want(&w.clients[1], REASON_ROOM);
+		answer_directories();
+		scripted_answer(&w.script, w.script.held[0], w.now);
+		assert_int_equal(c->answers, 0);
+		assert_int_equal(w.script.n, 1);
+		if (late)
+			pass_time(SECONDS(4));
+		answer_everything();
+		want(c, late ? REASON_FULL : REASON_ROOM);
+		assert_int_equal(charged("free"), late ? 400 : 900);
+	}
+}
+
 /* The directory's last word serves, and its members have no time left either. */
 static void a_deadline_of_the_directory_itself(void **state)
 {
@@ -589,6 +658,8 @@ int main(void)
 		TEST(a_tree_of_aliases),
 		TEST(members_are_asked_at_the_same_time),
 		TEST(a_deadline_with_half_of_the_answers),
+		TEST(many_at_once_are_judged_by_one_ledger),
+		TEST(a_late_refusal_wants_firm_facts),
 		TEST(a_deadline_of_the_directory_itself),
 		TEST(asker_leaves),
 		TEST(configured_anew_in_the_middle),
