@@ -62,7 +62,8 @@ static bool setup_exim_policy(const struct config *c, const struct config_listen
 	bool words = str_find(full, ' ') == full.len;
 	printf("# listen %s: for the ACL that acl_smtp_rcpt names, behind the check of relaying.\n"
 	       "  warn   set acl_m_quota = ${readsocket{%s}"
-	       "{recipient=$local_part@$domain\\nsender=$sender_address\\nsize=$message_size\\n\\n}{5s}{ "
+	       "{recipient=$local_part@$domain\\nsender=$sender_address\\nsize=$message_size\\n"
+	       "client_address=$sender_host_address\\nsasl_username=$sender_host_authenticated\\n\\n}{5s}{ "
 	       "}{action=DUNNO}}\n",
 		l->name, setup_exim_socket(l));
 	if (words) {
