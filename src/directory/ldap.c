@@ -61,7 +61,7 @@ static bool ask_domain(
 	char text[FILTER_MAX];
 	struct buf filter = BUF(text);
 	bool more;
-	if (!expand(&filter, d->conf->domain_filter, address)) {
+	if (!expand(&filter, d->names.domain_filter, address)) {
 		buf_puts(note, "domain_filter becomes too long");
 		return false;
 	}
@@ -174,7 +174,7 @@ static enum listing ldap_directory_ask(
 		buf_puts(note, "the filter finds no catch-alls");
 		return LISTING_NO_ADDRESS;
 	}
-	if (d->conf->domain_filter && address->domain.len && !know_domain(d, address, until, &ours, note))
+	if (d->names.domain_filter && address->domain.len && !know_domain(d, address, until, &ours, note))
 		return LISTING_FAILED;
 	if (!ours) {
 		buf_puts(note, "the domain is not ours");

@@ -30,6 +30,7 @@ static const struct ldap_names schemas[] = {
 	[SCHEMA_IREDMAIL] = {
 		.filter = "(&(accountStatus=active)(enabledService=mail)"
 			  "(|(mail=%u)(&(enabledService=shadowaddress)(shadowAddress=%u))))",
+		.domain_filter = "(&(objectClass=mailDomain)(accountStatus=active)(domainName=%d))",
 		.attribute = {
 			[LDAP_MAILBOX] = "mail",
 			[LDAP_FORWARD] = "mailForwardingAddress",
@@ -88,7 +89,7 @@ static bool check_filter(struct str filter, struct err *err)
 
 static bool check_domain_filter(struct str filter, struct err *err)
 {
-	return check_filter_of(filter, TEMPLATE_DOMAIN, "%d", err);
+	return filter.len == 0 || check_filter_of(filter, TEMPLATE_DOMAIN, "%d", err);
 }
 
 /* RFC 4512, 1.4: letters, digits, hyphens, or an OID; options may follow a semicolon. */
@@ -138,7 +139,7 @@ const struct opt ldap_opts[] = {
 		.offset = ROW(schema),
 		.def = "none",
 		.choices = ldap_schema_names,
-		.help = "Gives filter and attributes their defaults. inetlocal: inetLocalMailRecipient as Sendmail's "
+		.help = "Gives filters and attributes their defaults. inetlocal: inetLocalMailRecipient as Sendmail's "
 			"LDAP routing reads it. qmail: qmail.schema of qmail-ldap. iredmail: the tree of iRedMail. An "
 			"option that is set to an empty text switches that default off." },
 	{ .name = "filter",
@@ -155,9 +156,9 @@ const struct opt ldap_opts[] = {
 		.check = check_domain_filter,
 		.help = "What finds an entry if the domain %d is ours, for instance "
 			"\"(&(objectClass=sendmailMTAClass)(sendmailMTAClassName=w)(sendmailMTAClassValue=%d))\". "
-			"If it finds none, this directory says nothing of the domain's addresses. Without it the "
-			"directory lists every address of the domains that it is asked about. Answers are remembered "
-			"for a minute." },
+			"If it finds none, this directory says nothing of the domain's addresses. Answers are "
+			"remembered for a minute. Default: as schema says; without one, the directory lists every "
+			"address of the domains that it is asked about." },
 	{ .name = "domain_base",
 		.type = OPT_STRING,
 		.offset = ROW(domain_base),
@@ -166,7 +167,7 @@ const struct opt ldap_opts[] = {
 		.type = OPT_BOOL,
 		.offset = ROW(starttls),
 		.def = "no",
-		.help = "Whether ldap:// and ldapi:// connections are encrypted by StartTLS; without it, no "
+		.help = "Whether ldap:// and ldapi:// connections are encrypted by StartTLS; without it no "
 			"question is asked." },
 	{ .name = "tls_verify",
 		.type = OPT_CHOICE,
@@ -242,6 +243,26 @@ const struct opt ldap_opts[] = {
 
 /* ---- the whole ---- */
 
+static const char *given(const char *option, const char *preset)
+{
+	const char *name = option ? option : preset;
+	return name && *name ? name : NULL;
+}
+
+struct ldap_names ldap_conf_names(const struct ldap_conf *c)
+{
+	struct ldap_names names = schemas[c->schema];
+	names.unit = (enum ldap_unit)c->unit;
+	if (c->filter)
+		names.filter = c->filter;
+	for (size_t i = 0; i < LDAP_CLASS; i++)
+		names.attribute[i] = given(c->attribute[i], names.attribute[i]);
+	names.domain_filter = given(c->domain_filter, names.domain_filter);
+	names.mailbox_class = given(c->mailbox_class, names.mailbox_class);
+	names.attribute[LDAP_CLASS] = names.mailbox_class ? "objectClass" : NULL;
+	return names;
+}
+
 static bool starts_nocase(const char *z, struct str prefix)
 {
 	struct str s = str_of(z);
@@ -261,26 +282,7 @@ bool ldap_conf_check(const void *conf, struct err *err)
 		return err_set(err, "`bind_dn` and `password_file` go together");
 	if (!c->tls_cert_file != !c->tls_key_file)
 		return err_set(err, "`tls_cert_file` and `tls_key_file` go together");
-	if (c->domain_base && !c->domain_filter)
+	if (c->domain_base && !ldap_conf_names(c).domain_filter)
 		return err_set(err, "`domain_base` needs `domain_filter`");
 	return true;
-}
-
-static const char *given(const char *option, const char *preset)
-{
-	const char *name = option ? option : preset;
-	return name && *name ? name : NULL;
-}
-
-struct ldap_names ldap_conf_names(const struct ldap_conf *c)
-{
-	struct ldap_names names = schemas[c->schema];
-	names.unit = (enum ldap_unit)c->unit;
-	if (c->filter)
-		names.filter = c->filter;
-	for (size_t i = 0; i < LDAP_CLASS; i++)
-		names.attribute[i] = given(c->attribute[i], names.attribute[i]);
-	names.mailbox_class = given(c->mailbox_class, names.mailbox_class);
-	names.attribute[LDAP_CLASS] = names.mailbox_class ? "objectClass" : NULL;
-	return names;
 }

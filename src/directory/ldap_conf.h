@@ -27,7 +27,8 @@ enum ldap_scope { LDAP_CONF_SUB, LDAP_CONF_ONE, LDAP_CONF_BASE };
 enum ldap_unit { LDAP_UNIT_OCTETS, LDAP_UNIT_K, LDAP_UNIT_M };
 enum ldap_verify { LDAP_VERIFY_DEMAND, LDAP_VERIFY_NEVER };
 
-/* Null: not given. In `attribute` and `mailbox_class` null means as the schema says, an empty text none. */
+/* Null: not given. In `filter`, `domain_filter`, `attribute` and `mailbox_class` null means as the schema says, and an
+   empty text (not of `filter`) none. */
 struct ldap_conf {
 	struct opt_list uri;
 	const char *base, *filter;
@@ -47,6 +48,7 @@ struct ldap_conf {
 /* The names in force. */
 struct ldap_names {
 	const char *filter;
+	const char *domain_filter; /* null: every domain is ours */
 	const char *attribute[LDAP_ROLES]; /* null: not read */
 	const char *mailbox_class; /* null: entries of every class have a mailbox */
 	enum ldap_unit unit;

@@ -19,7 +19,7 @@ PASSWORD = "let me read"
 ATTRIBUTES = (
     "mailQuotaSize", "mailQuotaCount", "mailQuota", "mailAlternateAddress", "mailForwardingAddress", "deliveryMode",
     "accountStatus", "mailMessageStore", "shadowAddress", "enabledService", "mailStore", "sendmailMTAClassName",
-    "sendmailMTAClassValue", "severalHosts",
+    "sendmailMTAClassValue", "severalHosts", "domainName",
 )
 CLASSES = {
     "quotaUser": "mailQuotaSize mailQuotaCount mailStore homeDirectory severalHosts",
@@ -28,6 +28,7 @@ CLASSES = {
     "mailUser": "mail shadowAddress mailForwardingAddress accountStatus enabledService homeDirectory mailQuota",
     "mailAlias": "mail mailForwardingAddress accountStatus enabledService",
     "mailList": "mail accountStatus enabledService",
+    "mailDomain": "domainName accountStatus",
     "sendmailMTAClass": "sendmailMTAClassName sendmailMTAClassValue",
 }
 
@@ -86,6 +87,9 @@ def frame():
     yield READER, {"objectClass": ["organizationalRole", "simpleSecurityObject"], "cn": "reader", "userPassword": PASSWORD}
     for tree in ("inetlocal", "qmail", "iredmail"):
         yield f"ou={tree},{SUFFIX}", {"objectClass": "organizationalUnit", "ou": tree}
+    yield f"ou=example.org,ou=iredmail,{SUFFIX}", {
+        "objectClass": ["organizationalUnit", "mailDomain"], "ou": "example.org", "domainName": "example.org",
+        "accountStatus": "active"}
 
 
 def crowd(people):

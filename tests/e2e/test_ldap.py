@@ -57,6 +57,7 @@ ENTRIES = [
     one("home", "home@example.org", homeDirectory="joe"),
     one("twin1", "twin@example.org"),
     one("twin2", "twin@example.org"),
+    *[one(f"triple{n}", "triple@example.org") for n in range(3)],
     one("star", r"odd*()\name@example.org"),
     person("keep", "qmail", ["qmailUser"], mail="keep@example.org", mailForwardingAddress="away@elsewhere.test",
            mailMessageStore="/var/qmail/keep", mailQuotaSize="1000", mailQuotaCount="7", mailHost="q1.test"),
@@ -146,6 +147,7 @@ INETLOCAL_CASES = {
     "abc@example.org": "mailbox",
     "two-limits@example.org": "mailbox",
     "twin@example.org": "did not answer",
+    "triple@example.org": "did not answer",
     "bad-host@example.org": "did not answer",
     "nobody@example.org": "no such address",
     "joe@other.test": "domain not known",
@@ -176,13 +178,15 @@ IREDMAIL_CASES = {
     "alias@example.org": "plain@example.org, x@elsewhere.test",
     "talk@example.org": "elsewhere",
     "off@example.org": "no such address",
+    "joe@other.test": "domain not known",
 }
 
 
 @pytest.mark.parametrize("schema, cases", [
     ("inetlocal", INETLOCAL_CASES), ("qmail", QMAIL_CASES), ("iredmail", IREDMAIL_CASES)])
 def test_tree(shared, checks, schema, cases):
-    options = f"schema = {schema}  {DOMAINS}  {LIMITS if schema == 'inetlocal' else ''}"
+    more = {"inetlocal": f"{DOMAINS}  {LIMITS}", "qmail": DOMAINS, "iredmail": ""}
+    options = f"schema = {schema}  {more[schema]}"
     answers = checks([shared], *cases, options=options, tree=schema)
     assert {answer["address"]: listed(answer) for answer in answers} == cases
 

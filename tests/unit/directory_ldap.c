@@ -121,84 +121,90 @@ static void print_targets(struct str record, struct buf *out)
 	}
 }
 
+struct entry_row {
+	const char *asked;
+	const char *values[LDAP_ROLES];
+	const char *want; /* null: it makes no sense */
+	const char *noted;
+	bool no_delivery; /* delivery_attribute is not set */
+	bool of_class; /* mailbox_class is set */
+};
+
+static const struct entry_row entries[] = {
+	{ "joe@x.org", { NULL }, .want = "mailbox " },
+	{ "joe@x.org", { [LDAP_MAILBOX] = "j@x.org" }, .want = "mailbox j@x.org" },
+	{ "joe@x.org", { [LDAP_MAILBOX] = "j@x.org|JOE@x.org" }, .want = "mailbox " },
+	{ "joe@x.org", { [LDAP_MAILBOX] = "j@x.org|k@x.org" }, .noted = "mail: 2 values" },
+	{ "joe@x.org", { [LDAP_MAILBOX] = "\"j@x.org" }, .noted = "mail: \"\"j@x.org\" is no address" },
+	{ "joe@x.org",
+		{ [LDAP_HOST] = "be1",
+			[LDAP_HOME] = "/h/joe",
+			[LDAP_STORE] = "old",
+			[LDAP_LIMIT] = "5k",
+			[LDAP_MESSAGES] = "9" },
+		.want = "mailbox  at be1 in /h/joe of old 5120:9" },
+	{ "joe@x.org", { [LDAP_HOST] = "a b" }, .noted = "host: \"a b\" is no host" },
+	{ "joe@x.org", { [LDAP_HOME] = "h/joe" }, .noted = "home: \"h/joe\" is no absolute path" },
+	{ "joe@x.org", { [LDAP_LIMIT] = "x" }, .want = "mailbox ", .noted = "quota: \"x\" is no limit" },
+	{ "joe@x.org", { [LDAP_LIMIT] = "1|2" }, .want = "mailbox ", .noted = "quota: 2 values" },
+	/* in the place of this one */
+	{ "joe@x.org", { [LDAP_ROUTING] = "j@y.org" }, .want = "j@y.org" },
+	{ "joe@x.org", { [LDAP_ROUTING] = "j@y.org", [LDAP_HOST] = "be1" }, .want = "mailbox j@y.org at be1" },
+	{ "joe@x.org", { [LDAP_ROUTING] = "Joe@X.org" }, .want = "mailbox " },
+	/* catch-alls */
+	{ "@x.org", { NULL }, .want = "elsewhere" },
+	{ "@x.org", { [LDAP_MAILBOX] = "j@x.org" }, .want = "mailbox j@x.org" },
+	{ "@x.org", { [LDAP_ROUTING] = "j@x.org" }, .want = "j@x.org" },
+	{ "@x.org", { [LDAP_MAILBOX] = "@x.org", [LDAP_FORWARD] = "j@x.org" }, .want = "j@x.org" },
+	/* forwards, and a copy here or not */
+	{ "joe@x.org", { [LDAP_FORWARD] = "a@y|b@y" }, .want = "mailbox ,a@y,b@y" },
+	{ "joe@x.org", { [LDAP_FORWARD] = "a@y", [LDAP_DELIVERY] = "reply|NoLocal" }, .want = "a@y" },
+	{ "joe@x.org", { [LDAP_FORWARD] = "a@y", [LDAP_DELIVERY] = "noforward" }, .want = "mailbox " },
+	{ "joe@x.org", { [LDAP_DELIVERY] = "nolocal" }, .want = "elsewhere" },
+	{ "joe@x.org", { [LDAP_FORWARD] = "a@y" }, .want = "a@y", .no_delivery = true },
+	{ "joe@x.org", { [LDAP_FORWARD] = "joe@x.org|a@y" }, .want = "mailbox ,a@y", .no_delivery = true },
+	{ "jj@x.org", { [LDAP_MAILBOX] = "joe@x.org", [LDAP_FORWARD] = "a@y|joe@x.org" },
+		.want = "mailbox joe@x.org,a@y", .no_delivery = true },
+	{ "joe@x.org", { [LDAP_FORWARD] = "\"|a@y" }, .want = "mailbox ,elsewhere,a@y" },
+	/* entries without a mailbox */
+	{ "joe@x.org", { [LDAP_CLASS] = "top|MAILUSER" }, .want = "mailbox ", .of_class = true },
+	{ "joe@x.org", { [LDAP_CLASS] = "top|mailList" }, .want = "elsewhere", .of_class = true },
+	{ "joe@x.org", { [LDAP_CLASS] = "mailAlias", [LDAP_FORWARD] = "a@y|joe@x.org" }, .want = "a@y",
+		.of_class = true },
+};
+
+static void check_entry(const struct entry_row *row)
+{
+	static char record[TARGETS_MAX];
+	char note_text[256], got_text[256];
+	struct buf targets = BUF(record), note = BUF(note_text), got = BUF(got_text);
+	struct ldap_names names = { .attribute = { "mail", "routing", "forward", row->no_delivery ? NULL : "mode",
+					    "host", "home", "store", "quota", "count", "class" },
+		.mailbox_class = row->of_class ? "mailUser" : NULL };
+	struct mailbox m = { .address = str_of(row->asked) };
+	size_t at = str_find(m.address, '@');
+	m.local = (struct str){ m.address.at, at };
+	m.domain = str_from(m.address, at + 1);
+	struct ldap_entry entry = { .dn = "cn=x\n" };
+	for (size_t r = 0; r < LDAP_ROLES; r++)
+		if (row->values[r])
+			entry.values[r] = values_of(row->values[r]);
+	enum listing said = ldap_entry_read(&entry, &names, &m, &targets, &note);
+	print_targets(buf_str(&targets), &got);
+	if (said != (row->want ? LISTING_TARGETS : LISTING_FAILED) ||
+		strcmp(buf_z(&got), row->want ? row->want : "") != 0 || !str_starts(buf_str(&note), STR("cn=x?")) ||
+		!strstr(buf_z(&note), row->noted ? row->noted : ""))
+		fail_msg("row %zu: %d \"%s\", note \"%s\"", (size_t)(row - entries), (int)said, buf_z(&got),
+			buf_z(&note));
+	for (size_t r = 0; r < LDAP_ROLES; r++)
+		ber_bvecfree(entry.values[r]);
+}
+
 static void test_entries(void **state)
 {
 	(void)state;
-	static const struct {
-		const char *asked;
-		const char *values[LDAP_ROLES];
-		const char *want; /* null: it makes no sense */
-		const char *noted;
-		bool no_delivery; /* delivery_attribute is not set */
-		bool of_class; /* mailbox_class is set */
-	} rows[] = {
-		{ "joe@x.org", { NULL }, .want = "mailbox " },
-		{ "joe@x.org", { [LDAP_MAILBOX] = "j@x.org" }, .want = "mailbox j@x.org" },
-		{ "joe@x.org", { [LDAP_MAILBOX] = "j@x.org|JOE@x.org" }, .want = "mailbox " },
-		{ "joe@x.org", { [LDAP_MAILBOX] = "j@x.org|k@x.org" }, .noted = "mail: 2 values" },
-		{ "joe@x.org", { [LDAP_MAILBOX] = "\"j@x.org" }, .noted = "mail: \"\"j@x.org\" is no address" },
-		{ "joe@x.org",
-			{ [LDAP_HOST] = "be1",
-				[LDAP_HOME] = "/h/joe",
-				[LDAP_STORE] = "old",
-				[LDAP_LIMIT] = "5k",
-				[LDAP_MESSAGES] = "9" },
-			.want = "mailbox  at be1 in /h/joe of old 5120:9" },
-		{ "joe@x.org", { [LDAP_HOST] = "a b" }, .noted = "host: \"a b\" is no host" },
-		{ "joe@x.org", { [LDAP_HOME] = "h/joe" }, .noted = "home: \"h/joe\" is no absolute path" },
-		{ "joe@x.org", { [LDAP_LIMIT] = "x" }, .want = "mailbox ", .noted = "quota: \"x\" is no limit" },
-		{ "joe@x.org", { [LDAP_LIMIT] = "1|2" }, .want = "mailbox ", .noted = "quota: 2 values" },
-		/* in the place of this one */
-		{ "joe@x.org", { [LDAP_ROUTING] = "j@y.org" }, .want = "j@y.org" },
-		{ "joe@x.org", { [LDAP_ROUTING] = "j@y.org", [LDAP_HOST] = "be1" }, .want = "mailbox j@y.org at be1" },
-		{ "joe@x.org", { [LDAP_ROUTING] = "Joe@X.org" }, .want = "mailbox " },
-		/* catch-alls */
-		{ "@x.org", { NULL }, .want = "elsewhere" },
-		{ "@x.org", { [LDAP_MAILBOX] = "j@x.org" }, .want = "mailbox j@x.org" },
-		{ "@x.org", { [LDAP_ROUTING] = "j@x.org" }, .want = "j@x.org" },
-		{ "@x.org", { [LDAP_MAILBOX] = "@x.org", [LDAP_FORWARD] = "j@x.org" }, .want = "j@x.org" },
-		/* forwards, and a copy here or not */
-		{ "joe@x.org", { [LDAP_FORWARD] = "a@y|b@y" }, .want = "mailbox ,a@y,b@y" },
-		{ "joe@x.org", { [LDAP_FORWARD] = "a@y", [LDAP_DELIVERY] = "reply|NoLocal" }, .want = "a@y" },
-		{ "joe@x.org", { [LDAP_FORWARD] = "a@y", [LDAP_DELIVERY] = "noforward" }, .want = "mailbox " },
-		{ "joe@x.org", { [LDAP_DELIVERY] = "nolocal" }, .want = "elsewhere" },
-		{ "joe@x.org", { [LDAP_FORWARD] = "a@y" }, .want = "a@y", .no_delivery = true },
-		{ "joe@x.org", { [LDAP_FORWARD] = "joe@x.org|a@y" }, .want = "mailbox ,a@y", .no_delivery = true },
-		{ "jj@x.org", { [LDAP_MAILBOX] = "joe@x.org", [LDAP_FORWARD] = "a@y|joe@x.org" },
-			.want = "mailbox joe@x.org,a@y", .no_delivery = true },
-		{ "joe@x.org", { [LDAP_FORWARD] = "\"|a@y" }, .want = "mailbox ,elsewhere,a@y" },
-		/* entries without a mailbox */
-		{ "joe@x.org", { [LDAP_CLASS] = "top|MAILUSER" }, .want = "mailbox ", .of_class = true },
-		{ "joe@x.org", { [LDAP_CLASS] = "top|mailList" }, .want = "elsewhere", .of_class = true },
-		{ "joe@x.org", { [LDAP_CLASS] = "mailAlias", [LDAP_FORWARD] = "a@y|joe@x.org" }, .want = "a@y",
-			.of_class = true },
-	};
-	for (size_t i = 0; i < COUNT(rows); i++) {
-		static char record[TARGETS_MAX];
-		char note_text[256], got_text[256];
-		struct buf targets = BUF(record), note = BUF(note_text), got = BUF(got_text);
-		struct ldap_names names = { .attribute = { "mail", "routing", "forward",
-						    rows[i].no_delivery ? NULL : "mode", "host", "home", "store",
-						    "quota", "count", "class" },
-			.mailbox_class = rows[i].of_class ? "mailUser" : NULL };
-		struct mailbox m = { .address = str_of(rows[i].asked) };
-		size_t at = str_find(m.address, '@');
-		m.local = (struct str){ m.address.at, at };
-		m.domain = str_from(m.address, at + 1);
-		struct ldap_entry entry = { .dn = "cn=x\n" };
-		for (size_t r = 0; r < LDAP_ROLES; r++)
-			if (rows[i].values[r])
-				entry.values[r] = values_of(rows[i].values[r]);
-		enum listing said = ldap_entry_read(&entry, &names, &m, &targets, &note);
-		print_targets(buf_str(&targets), &got);
-		if (said != (rows[i].want ? LISTING_TARGETS : LISTING_FAILED) ||
-			strcmp(buf_z(&got), rows[i].want ? rows[i].want : "") != 0 ||
-			!str_starts(buf_str(&note), STR("cn=x?")) ||
-			!strstr(buf_z(&note), rows[i].noted ? rows[i].noted : ""))
-			fail_msg("row %zu: %d \"%s\", note \"%s\"", i, (int)said, buf_z(&got), buf_z(&note));
-		for (size_t r = 0; r < LDAP_ROLES; r++)
-			ber_bvecfree(entry.values[r]);
-	}
+	for (size_t i = 0; i < COUNT(entries); i++)
+		check_entry(&entries[i]);
 }
 
 /* More values than one record takes: no answer, and nothing of it. */
@@ -257,6 +263,7 @@ static void test_single_options(void **state)
 		{ "filter", "", false },
 		{ "domain_filter", "(dc=%d)", true },
 		{ "domain_filter", "(dc=%u)", false },
+		{ "domain_filter", "", true },
 		{ "host_attribute", "mailHost;lang-de", true },
 		{ "host_attribute", "", true },
 		{ "host_attribute", "a,b", false },
@@ -301,6 +308,7 @@ static void test_schemas(void **state)
 		conf = (struct ldap_conf){ .schema = i };
 		names = ldap_conf_names(&conf);
 		assert_true(row_of("filter")->check(str_of(names.filter), &err));
+		assert_true(row_of("domain_filter")->check(str_of(names.domain_filter), &err));
 	}
 	conf = (struct ldap_conf){ .schema = 2, .attribute = { [LDAP_HOST] = "", [LDAP_HOME] = "homeDirectory" } };
 	names = ldap_conf_names(&conf);
@@ -310,7 +318,9 @@ static void test_schemas(void **state)
 	assert_null(names.attribute[LDAP_CLASS]);
 	conf.schema = 3;
 	assert_string_equal(ldap_conf_names(&conf).attribute[LDAP_CLASS], "objectClass");
-	conf.mailbox_class = "";
+	assert_non_null(ldap_conf_names(&conf).domain_filter);
+	conf.mailbox_class = conf.domain_filter = "";
+	assert_null(ldap_conf_names(&conf).domain_filter);
 	assert_null(ldap_conf_names(&conf).attribute[LDAP_CLASS]);
 }
 
