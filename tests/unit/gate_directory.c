@@ -445,6 +445,59 @@ static void thousand_askers_cost_one_lookup_each(void **state)
 	make_new();
 }
 
+/* More members than look-ups: who cannot be asked about did not answer. */
+static void too_many_look_ups_in_flight(void **state)
+{
+	(void)state;
+	static const struct {
+		bool defer; /* error = defer */
+		enum alias_rule alias;
+		enum reason reason;
+	} cases[] = {
+		{ false, ALIAS_ALL_FULL, REASON_ERROR },
+		{ true, ALIAS_ALL_FULL, REASON_FULL },
+		{ false, ALIAS_ANY_FULL, REASON_FULL },
+		{ true, ALIAS_ANY_FULL, REASON_FULL },
+	};
+	say(0, "all@l.example", "full@b.example, a@d.example, b@d.example, c@d.example");
+	say(1, "a@d.example", "=full@b.example");
+	box(0, "full@b.example", 1000, 1000);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		w.conf.rules.error = cases[i].defer ? ERROR_DEFER : ERROR_PASS;
+		w.conf.alias = cases[i].alias;
+		make_gate_of((struct gate_size){ 10, 2, 10, 10, 10, 10, 1000 });
+		struct client *c = ask(0, "all@l.example", 10, 1);
+		answer_directories();
+		assert_int_equal(d.n + w.script.n, 2);
+		assert_int_equal(gate_stats(w.gate).crowded, 2);
+		answer_everything();
+		want(c, cases[i].reason);
+	}
+	make_new();
+}
+
+/* A book that keeps one answer, or none, costs look-ups and nothing else. */
+static void a_small_book(void **state)
+{
+	(void)state;
+	static const size_t octets[] = { 0, 50, 200, 10000 };
+	say(0, "all@a.example", "all@l.example, ann@a.example");
+	say(0, "all@l.example", "joe@a.example");
+	say(1, "joe@a.example", "= limit=109");
+	say(1, "ann@a.example", "= limit=109");
+	box(0, "joe@a.example", 100, 0);
+	box(0, "ann@a.example", 100, 0);
+	for (unsigned i = 0; i < 2 * COUNT(octets); i++) {
+		make_gate_of((struct gate_size){ 10, 10, 10, 10, 10, 1, octets[i / 2] });
+		at_once(i % 2, i % 2);
+		want(ask_all(0, "all@a.example", 10, 1), REASON_FULL);
+		want(ask_all(0, "tom@a.example", 10, 1), REASON_NO_MAILBOX);
+		want(ask_all(0, "joe+x@a.example", 9, 1), REASON_ROOM);
+		assert_true(gate_stats(w.gate).answers <= 1);
+	}
+	make_new();
+}
+
 static void peek_asks_nobody(void **state)
 {
 	(void)state;
@@ -510,6 +563,8 @@ int main(void)
 		TEST(failed_answers_are_not_kept),
 		TEST(look_up_goes_on_and_warms_the_book),
 		TEST(thousand_askers_cost_one_lookup_each),
+		TEST(too_many_look_ups_in_flight),
+		TEST(a_small_book),
 		TEST(peek_asks_nobody),
 		TEST(reports_charge_nobody),
 		TEST(salt_tells_directories_apart),
