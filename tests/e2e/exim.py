@@ -25,15 +25,17 @@ acl_smtp_rcpt = acl_rcpt
 acl_not_smtp = accept
 timeout_frozen_after = 0s
 ignore_bounce_errors_after = 1d
+domainlist ours = {domains}
 {main}
 begin acl
 acl_rcpt:
-  deny domains = ! example.org
+  deny domains = ! +ours
        message = relay not permitted
 {acl}
   accept
 
 begin routers
+{routers}
 away:
   driver = redirect
   domains = ! example.org
@@ -63,9 +65,10 @@ begin retry
 """
 
 class Exim(Enclosure):
-    """`acl`: the lines of acl_smtp_rcpt that ask about quota. `store`: mbox or maildir, in folder `mail`."""
+    """`acl`: the lines of acl_smtp_rcpt that ask about quota. `store`: mbox or maildir, in folder `mail`. `routers`: those
+    that come before all others. `domains`: whose mail is taken."""
 
-    def __init__(self, folder, mail, acl="", store="mbox", quota="0", main=""):
+    def __init__(self, folder, mail, acl="", store="mbox", quota="0", main="", routers="", domains="example.org"):
         super().__init__("exim", folder)
         self.port = free_port()
         for name in ("spool", "log", "run"):
@@ -74,7 +77,8 @@ class Exim(Enclosure):
         etc = self.etc / "exim4"
         etc.mkdir()
         (etc / "mailboxes").write_text("".join(f"{name}: {name}\n" for name in MAILBOXES))
-        self.settings = {"folder": self.folder, "port": self.port, "mail": mail, "transport": store, "quota": quota}
+        self.settings = {"folder": self.folder, "port": self.port, "mail": mail, "transport": store, "quota": quota,
+                         "domains": domains, "routers": routers}
         self.acl = acl
         self.main = main
 
