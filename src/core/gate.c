@@ -216,7 +216,7 @@ void lookup_done(struct lookup *l, msec now)
 	struct list waiting;
 	assert(l->active);
 	if (l->of_directory)
-		resolve_learn(g, l);
+		resolve_learn(g, l, now);
 	else
 		probe_learn(g, l, now);
 	list_init(&waiting);

@@ -105,7 +105,7 @@ void resolve_ask(struct gate *, struct probe *, struct hash key, const struct ad
 void resolve_believe(struct gate *, struct probe *, msec now);
 
 /* Into the book with a directory's answer, if it can stand there. Makes an answer that is malformed a failed one. */
-void resolve_learn(struct gate *, struct lookup *);
+void resolve_learn(struct gate *, struct lookup *, msec now);
 
 /* ---- canary.c: is a "no" to be believed? ---- */
 

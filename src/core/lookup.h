@@ -53,4 +53,18 @@ static inline void lookup_note(struct lookup *l, struct str note)
 /* The store has filled in facts and note. Exactly one per start, unless cancel came first. Defined by the gate. */
 void lookup_done(struct lookup *, msec now);
 
+/* A note that begins so tells of something in the store or directory that somebody should mend: it is logged. */
+#define NOTE_ODD "odd: "
+
+/* Makes a note begin so. */
+static inline void note_be_odd(struct buf *note)
+{
+	struct str odd = STR(NOTE_ODD);
+	if (str_starts(buf_str(note), odd) || note->cap - note->len < odd.len)
+		return;
+	memmove(note->at + odd.len, note->at, note->len);
+	memcpy(note->at, odd.at, odd.len);
+	note->len += odd.len;
+}
+
 #endif

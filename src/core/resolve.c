@@ -402,13 +402,15 @@ void resolve_start(struct gate *g, struct probe *p, msec now)
 
 /* ---- answers ---- */
 
-void resolve_learn(struct gate *g, struct lookup *l)
+void resolve_learn(struct gate *g, struct lookup *l, msec now)
 {
 	const struct route_directory *d = &g->conf.route->directories[l->store];
 	if (l->listing == LISTING_TARGETS && (l->targets.len == 0 || !targets_check(l->targets))) {
 		l->listing = LISTING_FAILED;
 		memcpy(l->note, "its answer makes no sense", sizeof("its answer makes no sense"));
 	}
+	if (g->stores.odd && str_starts(str_of(l->note), STR(NOTE_ODD)))
+		g->stores.odd(g->stores.context, l->store, l->note, now);
 	if (l->listing == LISTING_FAILED) {
 		g->stats.failed++;
 		return;

@@ -1,5 +1,7 @@
 #include "daemon/engine.h"
 
+#include "daemon/decision.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,6 +60,25 @@ static void on_trust(void *context, bool of_directory, unsigned index, bool good
 		good ? "yes" : "no", good ? "" : " note=\"no such address counts as did not answer until it is well\"");
 }
 
+/* At most one line a minute and directory. */
+static void on_odd(void *context, unsigned directory, const char *note, msec now)
+{
+	struct engine *e = context;
+	char line[1024];
+	struct buf out = BUF(line);
+	if (e->odd_logged[directory] && now - e->odd_logged[directory] < SECONDS(60)) {
+		e->odd_unlogged[directory]++;
+		return;
+	}
+	buf_puts(&out, "event=directory-odd");
+	decision_put(&out, "directory", str_of(e->config->directories[directory].name));
+	decision_put(&out, "note", str_of(note + sizeof(NOTE_ODD) - 1));
+	buf_printf(&out, " unlogged=%llu", (unsigned long long)e->odd_unlogged[directory]);
+	log_put(LOG_LEVEL_WARNING, buf_str(&out));
+	e->odd_logged[directory] = now;
+	e->odd_unlogged[directory] = 0;
+}
+
 static void close_stores(struct store **stores, size_t n)
 {
 	for (size_t i = 0; stores && i < n; i++)
@@ -106,7 +127,9 @@ static struct directory **open_directories(struct engine *e, struct config *c, s
 
 bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, struct err *err)
 {
-	struct gate_stores reach = { .context = e, .start = on_start, .cancel = on_cancel, .trust = on_trust };
+	struct gate_stores reach = {
+		.context = e, .start = on_start, .cancel = on_cancel, .trust = on_trust, .odd = on_odd
+	};
 	*e = (struct engine){ .config = config_get(c), .stores_of = config_get(c), .nursery = nursery };
 	if (getrandom(&e->key, sizeof(e->key), 0) != sizeof(e->key))
 		return err_set(err, "no randomness: %s", strerror(errno));

@@ -22,6 +22,8 @@ struct engine {
 	struct gate *gate;
 	struct hash_key key;
 	uint64_t connections; /* so many there were: each has its number */
+	msec odd_logged[ROUTE_DIRECTORIES_MAX]; /* when a note of each directory was last logged */
+	uint64_t odd_unlogged[ROUTE_DIRECTORIES_MAX];
 	bool warned; /* that a maildirsize is of another hand than the rule's; once per configuration */
 };
 

@@ -389,8 +389,10 @@ static enum listing file_ask(void *state, const struct mailbox *m, struct buf *t
 		.note = note,
 	};
 	enum listing listing = answer(&q);
-	if (f->files.trouble.text[0])
+	if (f->files.trouble.text[0]) {
 		buf_printf(note, "%sas it was before: %s", note->len ? "; " : "", f->files.trouble.text);
+		note_be_odd(note);
+	}
 	return listing;
 }
 

@@ -1,6 +1,7 @@
 #include "directory/ldap_entry.h"
 
 #include "core/address.h"
+#include "core/lookup.h"
 #include "directory/ldap_text.h"
 
 #define NOTE_DN 100 /* octets of a name in a note */
@@ -45,6 +46,7 @@ static void complain(struct reading *r, enum ldap_role role, struct str text, co
 	buf_printf(r->note, ", %s: \"", r->names->attribute[role]);
 	buf_put_clean(r->note, text);
 	buf_printf(r->note, "\" %s", what);
+	note_be_odd(r->note);
 }
 
 /* The value of an attribute that may have one; an empty text when it has none. False: it has several. */
@@ -54,8 +56,10 @@ static bool single(struct reading *r, enum ldap_role role, struct str *out)
 	size_t n = count(r, role);
 	if (n == 1)
 		*out = value(r->entry->values[role][0]);
-	else if (n > 1)
+	if (n > 1) {
 		buf_printf(r->note, ", %s: %zu values where one is expected", r->names->attribute[role], n);
+		note_be_odd(r->note);
+	}
 	return n <= 1;
 }
 

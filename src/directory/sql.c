@@ -272,6 +272,8 @@ static void put_note(const struct sql_book *d, unsigned aliases, struct buf *not
 		buf_printf(note, ", %s", f->oddity);
 	if (aliases)
 		buf_printf(note, "%s %u alias target%s", f->mailboxes ? "," : "", aliases, aliases == 1 ? "" : "s");
+	if (f->oddity[0])
+		note_be_odd(note);
 }
 
 /* ---- domains that stand for others ---- */

@@ -192,7 +192,7 @@ static void check_entry(const struct entry_row *row)
 	enum listing said = ldap_entry_read(&entry, &names, &m, &targets, &note);
 	print_targets(buf_str(&targets), &got);
 	if (said != (row->want ? LISTING_TARGETS : LISTING_FAILED) ||
-		strcmp(buf_z(&got), row->want ? row->want : "") != 0 || !str_starts(buf_str(&note), STR("cn=x?")) ||
+		strcmp(buf_z(&got), row->want ? row->want : "") != 0 || !strstr(buf_z(&note), "cn=x?") ||
 		!strstr(buf_z(&note), row->noted ? row->noted : ""))
 		fail_msg("row %zu: %d \"%s\", note \"%s\"", (size_t)(row - entries), (int)said, buf_z(&got),
 			buf_z(&note));
