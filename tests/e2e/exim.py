@@ -65,8 +65,8 @@ begin retry
 """
 
 class Exim(Enclosure):
-    """`acl`: the lines of acl_smtp_rcpt that ask about quota. `store`: mbox or maildir, in folder `mail`. `routers`: those
-    that come before all others. `domains`: whose mail is taken."""
+    """`acl`: the lines of acl_smtp_rcpt that ask about quota. `store`: mbox or maildir, in folder `mail`.
+    `routers`: those that come before all others. `domains`: whose mail is taken."""
 
     def __init__(self, folder, mail, acl="", store="mbox", quota="0", main="", routers="", domains="example.org"):
         super().__init__("exim", folder)

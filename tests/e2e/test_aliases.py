@@ -172,8 +172,8 @@ def site(request, folder, mail, quotagate, started):
 def test_whoever_is_behind_an_address(site):
     """An address is full when all behind it are; the MTA delivers what passed."""
     one = site()
-    one.expect(full=IS_FULL, ok=PASSED, both=PASSED, none=IS_FULL, away=PASSED, outer=IS_FULL, caught=IS_FULL, plus=IS_FULL,
-               joe=PASSED, small=IS_FULL, vast=PASSED)
+    one.expect(full=IS_FULL, ok=PASSED, both=PASSED, none=IS_FULL, away=PASSED, outer=IS_FULL, caught=IS_FULL,
+               plus=IS_FULL, joe=PASSED, small=IS_FULL, vast=PASSED)
     replies = send(one.port, BOTH, NONE, OUTER, VAST, octets=10_000)
     assert {address: reply.code for address, reply in replies.items()} == {BOTH: 250, NONE: 452, OUTER: 452, VAST: 250}
     one.end()
@@ -206,7 +206,7 @@ def test_an_unknown_address_is_refused_where_the_postmaster_says_so(site):
 
 # ---- senders ----
 
-def test_senders(site, request):
+def test_senders(site):
     one = site()
     forged = one.from_sender(JOE)
     assert forged.startswith("550 5.7.1 ") and forged.endswith(f"Your From address {JOE} does not exist")
