@@ -53,6 +53,23 @@ static void print_exim_reply(const char *verb, char code)
 		verb, code);
 }
 
+static void print_exim_words(const struct config *c, const struct config_listener *l, struct str full, struct str large)
+{
+	const struct rules *rules = &c->gate.rules;
+	bool reject = rules->unknown == UNKNOWN_REJECT;
+	char space[1024];
+	struct buf out = BUF(space);
+	struct str unknown =
+		action_for(l, reject ? &rules->unknown_reject : &rules->unknown_defer, REASON_NO_MAILBOX, &out);
+	print_exim_word("defer", full, "452 4.2.2 Quota exceeded for $local_part@$domain, try again later");
+	if (!str_eq(full, large))
+		print_exim_word("deny", large, "552 5.2.3 Message is larger than the whole quota");
+	if (rules->unknown != UNKNOWN_PASS && str_find(unknown, ' ') == unknown.len)
+		print_exim_word(reject ? "deny" : "defer", unknown,
+			reject ? "550 5.1.1 No mailbox $local_part@$domain here"
+			       : "450 4.1.1 No mailbox $local_part@$domain here at present");
+}
+
 static bool setup_exim_policy(const struct config *c, const struct config_listener *l)
 {
 	char space[2][1024];
@@ -66,14 +83,11 @@ static bool setup_exim_policy(const struct config *c, const struct config_listen
 	       "client_address=$sender_host_address\\nsasl_username=$sender_host_authenticated\\n\\n}{5s}{ "
 	       "}{action=DUNNO}}\n",
 		l->name, setup_exim_socket(l));
-	if (words) {
-		print_exim_word("defer", full, "452 4.2.2 Quota exceeded for $local_part@$domain, try again later");
-		if (!str_eq(full, large))
-			print_exim_word("deny", large, "552 5.2.3 Message is larger than the whole quota");
-	} else {
-		print_exim_reply("defer", '4');
-		print_exim_reply("deny", '5');
-	}
+	if (words)
+		print_exim_words(c, l, full, large);
+	/* Without words, or for what there is no word for. */
+	print_exim_reply("defer", '4');
+	print_exim_reply("deny", '5');
 	printf("# To try it, with the address of a full mailbox:\n"
 	       "#   exim -be '${readsocket{%s}{recipient=joe@example.org\\n\\n}{5s}{ }{no answer}}'\n\n",
 		setup_exim_socket(l));
