@@ -96,20 +96,25 @@ static bool open_listeners(struct serve *s, struct list *fresh, struct err *err)
 	return ok;
 }
 
+/* What the configuration says of this listener; null: nothing. */
+static const struct config_listener *find_spec(const struct config *c, const struct listener *l)
+{
+	const struct config_listener *spec;
+	for (size_t i = 0; i <= c->n_listeners && (spec = spec_at(c, i)); i++)
+		if (spec->front == l->spec->front && endpoint_eq(&l->endpoint, &spec->endpoint))
+			return spec;
+	return NULL;
+}
+
 /* Those that the new configuration has no more are closed, the others take their new settings. */
 static void change_listeners(struct serve *s, struct config *c)
 {
 	list_each_safe (n, &s->listeners) {
 		struct listener *l = list_of(n, struct listener, all);
-		const struct config_listener *spec = NULL;
-		for (size_t i = 0; i <= c->n_listeners && (spec = spec_at(c, i)); i++)
-			if (spec->front == l->spec->front && endpoint_eq(&l->endpoint, &spec->endpoint))
-				break;
-		if (l->closing)
-			continue;
+		const struct config_listener *spec = l->closing ? NULL : find_spec(c, l);
 		if (spec)
 			listener_configure(l, c, spec);
-		else
+		else if (!l->closing)
 			listener_close(l);
 	}
 }

@@ -52,14 +52,16 @@ def test_sighup_takes_a_new_limit(quotagate, configuration):
     kept.close()
 
 
-def test_sighup_adds_and_removes_listeners(quotagate, configuration, run):
-    gate = quotagate(configuration())
+@pytest.mark.parametrize("control", [False, True])
+def test_sighup_adds_and_removes_listeners(quotagate, configuration, run, control):
+    top = f'control = "{run}/control.sock"\n' if control else ""
+    gate = quotagate(top + configuration())
     more = f'listen second {{ protocol = policy  address = "unix:{run}/second.sock"  mode = 0666 }}'
-    gate.reload(configuration(more=more))
+    gate.reload(top + configuration(more=more))
     until(lambda: (run / "second.sock").exists(), "the second listener is there")
     with gate.policy(1) as client:
         assert client.ask(FULL).startswith("452 ")
-    gate.reload(configuration())
+    gate.reload(top + configuration())
     until(lambda: not (run / "second.sock").exists(), "the second listener is gone")
     assert answers(gate, FULL).startswith("452 ")
 
