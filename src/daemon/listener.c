@@ -105,8 +105,9 @@ bool listener_admits(struct listener *l, const char *host)
 	uint64_t unlogged;
 	if (l->endpoint.family == ENDPOINT_UNIX)
 		return true;
-	bool known = network_address(&address, str_of(host));
-	for (size_t i = 0; known && i < spec->n_allow; i++)
+	if (!network_address(&address, str_of(host)))
+		return false; /* it has gone before it could be looked at, and its address with it */
+	for (size_t i = 0; i < spec->n_allow; i++)
 		if (network_has(&spec->allow[i], &address))
 			return true;
 	l->stats.refused++;
