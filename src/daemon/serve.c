@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define GROUPS_MAX 256
@@ -31,6 +32,29 @@ struct serve {
 	bool stopping;
 	msec stop_at; /* what is not answered then is dropped */
 };
+
+/* ---- descriptors ---- */
+
+/* For what is open besides clients: sockets that listen, helpers, the log. */
+#define DESCRIPTORS_OF_OURS 512
+
+/* Each client takes one. A process has 1024 unless it asks for more, and past that libuv closes clients silently. */
+static void raise_descriptors(const struct config *c)
+{
+	struct rlimit limit;
+	rlim_t wanted = DESCRIPTORS_OF_OURS;
+	for (size_t i = 0; i < c->n_listeners; i++)
+		if (c->listeners[i].endpoint.family != ENDPOINT_UDP)
+			wanted += c->listeners[i].options->max_clients;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+		return;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur < wanted)
+		log_line(LOG_LEVEL_WARNING,
+			"event=few-descriptors limit=%llu wanted=%llu note=\"not all listeners can "
+			"have max_clients at once: raise the limit of open files (ulimit -n), or lower these\"",
+			(unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+}
 
 /* ---- configuration, as the helpers read it again at a reload ---- */
 
@@ -186,6 +210,7 @@ static void reload(struct serve *s)
 	} else {
 		if (!log_open(c->log->to, (enum log_level)c->log->level, &err))
 			log_line(LOG_LEVEL_ERROR, "event=log-not-opened reason=\"%s\"", err.text);
+		raise_descriptors(c);
 		log_line(LOG_LEVEL_INFO, "event=reloaded file=%s", s->file);
 	}
 	config_put(c);
@@ -201,18 +226,23 @@ static void on_hup(uv_signal_t *signal, int number)
 		reload(s);
 }
 
-static void on_term(uv_signal_t *signal, int number)
+static void stop(struct serve *s)
 {
-	struct serve *s = signal->data;
-	if (s->stopping)
-		return;
-	log_line(LOG_LEVEL_INFO, "event=stopping signal=%d", number);
 	s->stopping = true;
 	s->stop_at = engine_now(&s->engine) + s->engine.config->gate.timeout + SECONDS(1);
 	list_each_safe (n, &s->listeners)
 		listener_close(list_of(n, struct listener, all));
 	uv_timer_set_repeat(&s->second, 10);
 	uv_timer_again(&s->second);
+}
+
+static void on_term(uv_signal_t *signal, int number)
+{
+	struct serve *s = signal->data;
+	if (s->stopping)
+		return;
+	log_line(LOG_LEVEL_INFO, "event=stopping signal=%d", number);
+	stop(s);
 }
 
 static void on_second(uv_timer_t *timer)
@@ -272,6 +302,7 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 	if (!log_open(c->log->to, (enum log_level)c->log->level, err))
 		return false;
 	give_log_file(c);
+	raise_descriptors(c);
 	if (c->top->pid_file) {
 		if (c->root)
 			pidfile_make_folder(c->top->pid_file, c->uid, c->gid);

@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import resource
 import signal
 import subprocess
 from pathlib import Path
@@ -10,6 +11,12 @@ from enclosure import TOP, tail, until, write_etc
 from policy import Policy, connect
 
 PROGRAM = os.environ.get("QUOTAGATE", str(TOP / "build" / "quotagate"))
+
+
+def usual_limit():
+    """Open files as a login shell or systemd allow them; the program must ask for more by itself."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(1024, hard), hard))
 
 
 class Quotagate:
@@ -36,7 +43,7 @@ class Quotagate:
         """Starts `serve` without waiting."""
         with self.log.open("a") as log:
             self.process = subprocess.Popen([*self.enclosed, PROGRAM, "serve", "-c", str(self.configuration)],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=usual_limit)
         return self
 
     def start(self):
