@@ -30,6 +30,7 @@ struct serve {
 	uv_signal_t hup, term, intr;
 	uv_timer_t second;
 	bool stopping;
+	bool failed; /* it ends because it must */
 	msec stop_at; /* what is not answered then is dropped */
 };
 
@@ -245,6 +246,17 @@ static void on_term(uv_signal_t *signal, int number)
 	stop(s);
 }
 
+/* Rights that were given up do not come back: only who started the daemon can make another nursery, by a restart. */
+static void stop_without_nursery(struct serve *s)
+{
+	log_line(LOG_LEVEL_ERROR,
+		"event=stopping reason=\"the process %ld, which makes the helpers, has ended\" "
+		"note=\"no mailbox can be looked into any more: start quotagate again\"",
+		(long)nursery_pid(s->engine.nursery));
+	s->failed = true;
+	stop(s);
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	struct serve *s = timer->data;
@@ -255,6 +267,8 @@ static void on_second(uv_timer_t *timer)
 		if (s->stopping && now >= s->stop_at)
 			listener_abort(l);
 	}
+	if (!s->stopping && nursery_gone(s->engine.nursery))
+		stop_without_nursery(s);
 	if (s->stopping && list_empty(&s->listeners))
 		uv_stop(&s->engine.loop);
 }
@@ -359,5 +373,5 @@ int command_serve(const struct command_line *line)
 	config_put(c);
 	uv_run(&s->engine.loop, UV_RUN_DEFAULT);
 	end(s);
-	return EXIT_OK;
+	return s->failed ? EXIT_FAILED : EXIT_OK;
 }

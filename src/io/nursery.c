@@ -179,6 +179,12 @@ pid_t nursery_pid(const struct nursery *n)
 	return n->pid;
 }
 
+bool nursery_gone(const struct nursery *n)
+{
+	struct pollfd p = { .fd = n->fd };
+	return poll(&p, 1, 0) > 0 && (p.revents & (POLLHUP | POLLERR));
+}
+
 int nursery_spawn(struct nursery *n, size_t set, pid_t *pid, struct err *err)
 {
 	struct brood_request r = { .op = BROOD_SPAWN, .set = (uint32_t)set };

@@ -71,6 +71,9 @@ void nursery_end(struct nursery *, pid_t pid);
 /* The nursery's process, for the log and `status`. */
 pid_t nursery_pid(const struct nursery *);
 
+/* True when it has ended, as by kill -9 or for want of memory, and its helpers with it: there will be no others. */
+bool nursery_gone(const struct nursery *);
+
 /* Ends all helpers and the nursery itself. */
 void nursery_close(struct nursery *);
 

@@ -162,6 +162,18 @@ def test_helpers_end_with_a_daemon_that_is_killed(quotagate, mail):
     until(lambda: not any(alive(pid) for pid in family), "nursery and helpers end")
 
 
+def test_without_its_nursery_the_daemon_ends_and_says_so(quotagate, mail, full):
+    text = configuration(mail, f"inet:127.0.0.1:{free_port()}")
+    gate = quotagate(text)
+    until(gate.helpers, "there is a helper")
+    gate.reload(text + "cache { ttl_high = 2s }\n")
+    gate.says("event=reloaded")
+    nursery, = {parent for parent, _ in gate.family().values()} - {gate.pid()}
+    os.kill(nursery, signal.SIGKILL)
+    assert gate.process.wait(15) == 1
+    assert f"the process {nursery}, which makes the helpers, has ended" in gate.said()
+
+
 def alive(pid):
     try:
         with open(f"/proc/{pid}/stat") as stat:

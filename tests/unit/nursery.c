@@ -330,8 +330,10 @@ static void test_nursery_dies(void **state)
 	pid_t pid;
 	(void)state;
 	int fd = spawn(n, 0, &pid, &t);
+	assert_false(nursery_gone(n));
 	kill(nursery_pid(n), SIGKILL);
 	assert_true(process_await_end(pid));
+	assert_true(nursery_gone(n));
 	assert_int_equal(nursery_spawn(n, 0, &pid, &err), -1);
 	close(fd);
 	nursery_close(n);
@@ -382,6 +384,7 @@ static void test_renew(void **state)
 	close(spawn(old, 0, &(pid_t){ 0 }, &t));
 	assert_string_equal(t.word, "first");
 	nursery_close(old);
+	assert_false(nursery_gone(n));
 	assert_true(process_await_end(pid));
 	assert_false(process_gone(second));
 	assert_string_equal(process_status(nursery_pid(n), "CapEff"), is_root() ? THREE_CAPS : NO_CAPS);
