@@ -1,6 +1,8 @@
 """Whatever comes in by the real sockets gets a defined answer or a closed connection, and delays nobody else."""
 import random
 import resource
+import socket
+import struct
 import time
 
 import pytest
@@ -202,6 +204,14 @@ def test_two_thousand_connections_are_served(gate):
             client.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     assert_serves(gate)
+
+
+def test_clients_that_are_gone_at_once_are_not_called_strangers(gate):
+    for number in range(500):
+        with connect(gate.addresses()[MTA]) as connection:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
+    assert_serves(gate)
+    assert "event=refused-client" not in gate.said()
 
 
 def test_beyond_max_clients_others_are_closed_and_it_is_logged(gate):
