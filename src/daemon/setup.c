@@ -209,10 +209,13 @@ static bool setup_listener(const struct config *c, const struct config_listener 
 
 static bool setup_mta(const struct config *c, const char *mta)
 {
-	bool any = false;
+	size_t n = 0;
 	for (size_t i = 0; i < c->n_listeners; i++)
-		any = setup_listener(c, &c->listeners[i], mta) || any;
-	return any;
+		n += setup_listener(c, &c->listeners[i], mta);
+	if (n > 1)
+		printf("%s Choose one of these %zu: who asks twice about a message is charged twice.\n",
+			strcmp(mta, "sendmail") == 0 ? "dnl" : "#", n);
+	return n > 0;
 }
 
 int command_setup(const struct command_line *line)
