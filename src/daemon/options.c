@@ -267,7 +267,9 @@ const struct opt options_cache[] = {
 
 const struct opt options_log[] = {
 	ROW(options_log, to, OPT_STRING, .def = "stderr", .check = check_log,
-		.help = "stderr, syslog, or a file, which SIGHUP opens anew."),
+		.help = "stderr, syslog, or a file, which SIGHUP opens anew. By then it is the daemon's user who opens "
+			"it: "
+			"where that user may not make files, logrotate has to (create)."),
 	ROW(options_log, level, OPT_CHOICE, .choices = level_names, .def = "info",
 		.help = "error, warning, info (one line per decision) or debug."),
 	OPT_END,
