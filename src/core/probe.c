@@ -302,6 +302,7 @@ static bool is_doubtful(const struct gate *g, const struct lookup *l)
 	       !canary_is(&s->canary, l->mailbox.address);
 }
 
+/* The figures of a look-up begun before that of the known ones say nothing new. */
 static void learn(struct gate *g, struct hash key, struct facts *is, msec begun, msec now)
 {
 	struct entry *e = cache_make(g->cache, key, ledger_before(g->ledger, now));
@@ -309,6 +310,8 @@ static void learn(struct gate *g, struct hash key, struct facts *is, msec begun,
 	if (!e)
 		return;
 	struct facts was = entry_facts(e);
+	if (was.state != FACTS_FAILED && was.taken > begun)
+		return;
 	is->full_since = was.full_since;
 	ledger_settle(g->ledger, e, &was, is, begun);
 	entry_set_facts(e, is);

@@ -527,6 +527,43 @@ static void a_late_refusal_wants_firm_facts(void **state)
 	}
 }
 
+/* Two look-ups at one mailbox: the figures of the one that was begun first do not take the place of newer ones, or what
+   came between the two would pay charges twice. */
+static void an_older_answer_that_comes_last(void **state)
+{
+	(void)state;
+	set_members();
+	struct scripted_box *b = box(0, "free@b.example", 300, 1000);
+	b->facts.firm = false;
+	b->recount = found(700, 1000);
+	w.conf.alias = ALIAS_ANY_FULL;
+	say(0, "all@l.example", "free@b.example, slow@l.example");
+	say(0, "slow@l.example", "roomy@b.example");
+	make_new();
+	struct client *c = ask(0, "all@l.example", 500, 1);
+	answer_directories();
+	answer_all();
+	ask(1, "free@b.example", 400, 2);
+	answer_all();
+	want(&w.clients[1], REASON_ROOM);
+	gate_end(w.gate, transaction(2), false, w.now);
+	pass_time(SECONDS(2));
+	struct client *other = ask(2, "free@b.example", 1, 3);
+	struct lookup *older = w.script.held[0];
+	pass_time(1);
+	answer_directories();
+	scripted_answer(&w.script, w.script.held[1], w.now);
+	assert_int_equal(w.script.n, 2);
+	assert_true(w.script.held[1]->firm);
+	scripted_answer(&w.script, w.script.held[1], w.now);
+	want(c, REASON_FULL);
+	assert_int_equal(charged("free"), 0); /* it is paid */
+	scripted_answer(&w.script, older, w.now);
+	want(other, REASON_ROOM);
+	assert_int_equal(other->ask.answer.facts.usage, 700);
+	assert_int_equal(charged("free"), 1);
+}
+
 /* The directory's last word serves, and its members have no time left either. */
 static void a_deadline_of_the_directory_itself(void **state)
 {
@@ -660,6 +697,7 @@ int main(void)
 		TEST(a_deadline_with_half_of_the_answers),
 		TEST(many_at_once_are_judged_by_one_ledger),
 		TEST(a_late_refusal_wants_firm_facts),
+		TEST(an_older_answer_that_comes_last),
 		TEST(a_deadline_of_the_directory_itself),
 		TEST(asker_leaves),
 		TEST(configured_anew_in_the_middle),
