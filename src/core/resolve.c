@@ -176,6 +176,8 @@ static bool is_ancestor(const struct probe *p, struct hash origin)
    that the alias itself stands for. */
 static bool is_named_twice(const struct probe *m)
 {
+	if (hash_is_none(m->origin))
+		return false; /* it is no address */
 	bool back = is_ancestor(m->parent, m->origin);
 	list_each (n, &m->ask->probes) {
 		const struct probe *p = list_of(n, struct probe, siblings);
@@ -183,6 +185,16 @@ static bool is_named_twice(const struct probe *m)
 			return true;
 	}
 	return false;
+}
+
+/* What is no address is shown as the directory names it, cut to fit. */
+static void name_elsewhere(struct address *out, struct str text)
+{
+	size_t len = text.len < sizeof(out->text) ? text.len : sizeof(out->text);
+	if (len)
+		memcpy(out->text, text.at, len);
+	out->whole = (struct str){ out->text, len };
+	out->local = out->domain = (struct str){ out->text, 0 };
 }
 
 /* Makes the probe of one target, ready to be started. Null when the target needs none. Targets that are not followed get
@@ -193,6 +205,7 @@ static struct probe *make_member(struct gate *g, struct probe *p, const struct t
 	if (!m)
 		return NULL;
 	if (t->kind == TARGET_ELSEWHERE || !parse_target(g, p, &m->address, t, form)) {
+		name_elsewhere(&m->address, t->address);
 		m->phase = PROBE_DONE;
 		return m;
 	}

@@ -564,6 +564,40 @@ static void an_older_answer_that_comes_last(void **state)
 	assert_int_equal(charged("free"), 1);
 }
 
+/* What `check` shows of targets that are not followed. */
+static char shown[256];
+
+static void on_step_shown(struct ask *a, const struct gate_step *step)
+{
+	size_t len = strlen(shown);
+	(void)a;
+	if (!step->directory && !step->store)
+		snprintf(shown + len, sizeof(shown) - len, "%.*s;", (int)step->address->whole.len,
+			step->address->whole.at);
+}
+
+static void what_is_elsewhere_is_shown_as_it_is_named(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *says, *shown;
+	} cases[] = {
+		{ "joe@x.example, |", "joe@x.example;;" }, { "|prog, ann@x.example", "prog;ann@x.example;" },
+		{ "|, bad..@b..example", ";bad..@b..example;" }, /* nothing of who was there before */
+	};
+	at_once(true, true);
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		static const char *const names[] = { "n0@l.example", "n1@l.example", "n2@l.example" };
+		say(0, names[i], cases[i].says);
+		struct client *c = prepare(0, names[i], 10, 0);
+		c->ask.explain = on_step_shown;
+		shown[0] = '\0';
+		gate_ask(w.gate, &c->ask, w.now);
+		want(c, REASON_ELSEWHERE);
+		assert_string_equal(shown, cases[i].shown);
+	}
+}
+
 /* The directory's last word serves, and its members have no time left either. */
 static void a_deadline_of_the_directory_itself(void **state)
 {
@@ -698,6 +732,7 @@ int main(void)
 		TEST(many_at_once_are_judged_by_one_ledger),
 		TEST(a_late_refusal_wants_firm_facts),
 		TEST(an_older_answer_that_comes_last),
+		TEST(what_is_elsewhere_is_shown_as_it_is_named),
 		TEST(a_deadline_of_the_directory_itself),
 		TEST(asker_leaves),
 		TEST(configured_anew_in_the_middle),
