@@ -91,9 +91,9 @@ const char *endpoint_path(const struct endpoint *e)
 	return ((const struct sockaddr_un *)(const void *)&e->address)->sun_path;
 }
 
-int endpoint_connect(const struct endpoint *e)
+static int connect_as(const struct endpoint *e, int flags)
 {
-	int fd = socket(e->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = socket(e->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
 	if (fd < 0)
 		return -1;
 	if (connect(fd, (const struct sockaddr *)&e->address, e->len) == 0)
@@ -104,7 +104,13 @@ int endpoint_connect(const struct endpoint *e)
 	return -1;
 }
 
-/* True when the path is free now: nothing was there, or the socket of a server that is gone. */
+int endpoint_connect(const struct endpoint *e)
+{
+	return connect_as(e, 0);
+}
+
+/* True when the path is free now: nothing was there, or the socket of a server that is gone. Does not wait for one whose
+   queue is full: a reload may ask about a socket of our own, which nobody else empties. */
 static bool clear_path(const struct endpoint *e, struct err *err)
 {
 	struct stat st;
@@ -113,11 +119,11 @@ static bool clear_path(const struct endpoint *e, struct err *err)
 		return errno == ENOENT || err_set(err, "%s: %s", path, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(err, "%s is there and is no socket", path);
-	int fd = endpoint_connect(e);
-	if (fd >= 0) {
+	int fd = connect_as(e, SOCK_NONBLOCK);
+	if (fd >= 0)
 		close(fd);
+	if (fd >= 0 || errno == EAGAIN)
 		return err_set(err, "%s: another server is listening there", path);
-	}
 	if (errno != ECONNREFUSED)
 		return err_set(err, "%s: %s", path, strerror(errno));
 	return unlink(path) == 0 || err_set(err, "%s: cannot remove the stale socket: %s", path, strerror(errno));

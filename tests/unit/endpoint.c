@@ -100,6 +100,36 @@ static void test_datagram_addresses(void **state)
 	close(first);
 }
 
+/* A server that does not take its clients is there all the same, and is not waited for. */
+static void test_stuck_server(void **state)
+{
+	char text[64];
+	struct endpoint e;
+	struct err err = { "" };
+	int clients[8], n = 0;
+	(void)state;
+	snprintf(text, sizeof(text), "unix:/tmp/quotagate-endpoint-%ld", (long)getpid());
+	assert_true(endpoint_parse(&e, str_of(text), NULL));
+	int server = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(server, (struct sockaddr *)&e.address, e.len), 0);
+	assert_int_equal(listen(server, 1), 0);
+	do
+		clients[n] = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	while (connect(clients[n++], (struct sockaddr *)&e.address, e.len) == 0 && n < 8);
+	assert_in_range(n, 2, 7); /* the last one found the queue full */
+	alarm(10);
+	assert_int_equal(endpoint_listen(&e, &anybody, &err), -1);
+	alarm(0);
+	assert_non_null(strstr(err.text, "another server is listening"));
+	while (n)
+		close(clients[--n]);
+	close(server);
+	int fd = endpoint_listen(&e, &anybody, &err); /* it has gone, its socket has not */
+	assert_true(fd >= 0);
+	close(fd);
+	unlink(endpoint_path(&e));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -107,6 +137,7 @@ int main(void)
 		cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_datagram_addresses),
+		cmocka_unit_test(test_stuck_server),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
