@@ -1,6 +1,11 @@
-/* The effective configuration as a file. Every string stands in quotes, so that it reads back whatever is in it. */
+/*
+ * The effective configuration as a file. Every string stands in quotes, so that it reads back whatever is in it, and so
+ * does a word that would not be read as one without them.
+ */
 #include "conf/inside.h"
 #include "conf/value.h"
+
+#include <string.h>
 
 static void put_string(FILE *out, const char *z)
 {
@@ -15,6 +20,14 @@ static void put_string(FILE *out, const char *z)
 			fputc(c, out);
 	}
 	fputc('"', out);
+}
+
+static void put_word(FILE *out, const char *z)
+{
+	if (z[strcspn(z, " #\"'={}()+,*")])
+		put_string(out, z);
+	else
+		fputs(z, out);
 }
 
 static void put_number(FILE *out, enum opt_type type, uint64_t n)
@@ -33,7 +46,7 @@ static void put_value(FILE *out, const struct opt *row, const void *at)
 	case OPT_OCTETS: put_number(out, row->type, *(const uint64_t *)at); break;
 	case OPT_DURATION: put_number(out, row->type, (uint64_t) * (const int64_t *)at); break;
 	case OPT_MODE: put_number(out, row->type, *(const unsigned *)at); break;
-	case OPT_CHOICE: fputs(row->choices[*(const int *)at], out); break;
+	case OPT_CHOICE: put_word(out, row->choices[*(const int *)at]); break;
 	case OPT_STRING: put_string(out, *(const char *const *)at); break;
 	case OPT_LIST: {
 		const struct opt_list *list = at;

@@ -91,8 +91,21 @@ def test_all_mistakes_are_told_in_one_run_and_nothing_is_started(idle_quotagate,
     assert not (folder / "gate.sock").exists()
 
 
-def test_config_prints_what_reads_back_to_the_same(idle_quotagate, good):
-    gate = idle_quotagate(good)
+# Every kind of section beside those of GOOD, for the defaults of each.
+OTHERS = """listen map {{ protocol = socketmap  address = "inet:127.0.0.1:1" }}
+listen line {{ protocol = check_quota  address = "udp:127.0.0.1:1"  words {{ pass = "0 \\"\\\\ #"  full = "+" }} }}
+listen quotad {{ protocol = exim-quotad  address = "inet:[::1]:2"  roots = {{"/a b", '/c"d'}} }}
+listen milter {{ protocol = milter  address = "inet:*:3"  allow = {{}}  mailers = local }}
+store vmail {{ type = maildir  path = "{mail}/%1d/%%/%n"  rule = fits  grace = 1500 }}
+store fs {{ type = maildir  path = "%h/Maildir"  rule = exim  layout = fs  limit = 1G }}
+directory lists {{ type = file  aliases = {{"/etc/aliases", "/etc/virtual"}}  system_users = yes }}
+bypass {{ senders = {{"joe@", "@example.com"}}  recipients = {{}} }}
+log {{ level = debug }}
+"""
+
+
+def test_config_prints_what_reads_back_to_the_same(idle_quotagate, good, mail):
+    gate = idle_quotagate(good + OTHERS.format(mail=mail))
     first = gate.command("config")
     assert (first.returncode, first.stderr) == (0, "")
     assert "full = " in first.stdout and "ttl_low" in first.stdout
