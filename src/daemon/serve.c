@@ -304,8 +304,9 @@ static bool give_up_rights(const struct config *c, struct err *err)
 /* The daemon's user opens the file again at a reload. */
 static void give_log_file(const struct config *c)
 {
-	if (c->root && c->log->to[0] == '/' && chown(c->log->to, c->uid, c->gid) < 0)
-		log_line(LOG_LEVEL_WARNING, "event=log-owner reason=\"%s\"", strerror(errno));
+	struct err err;
+	if (c->root && !log_give(c->uid, c->gid, &err))
+		log_line(LOG_LEVEL_WARNING, "event=log-owner reason=\"%s\"", err.text);
 }
 
 static bool prepare(struct serve *s, struct config *c, struct list *fresh, struct err *err)

@@ -10,8 +10,10 @@
 #include <limits.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <syslog.h>
@@ -77,12 +79,28 @@ static void leave_target(void)
 		close(out.fd);
 }
 
+/* A link that root or we made is somebody's word; one that is another's may lead root to any file. */
+static bool is_trusted_link(const char *path)
+{
+	struct stat st;
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode) && (st.st_uid == 0 || st.st_uid == geteuid());
+}
+
+static int open_file(const char *path)
+{
+	/* non-blocking for the sake of a named pipe */
+	const int flags = O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+	int fd = open(path, flags | O_NOFOLLOW, 0640);
+	if (fd < 0 && errno == ELOOP && is_trusted_link(path))
+		fd = open(path, flags, 0640);
+	return fd;
+}
+
 bool log_open(const char *to, enum log_level level, struct err *err)
 {
 	int fd = -1;
 	if (to[0] == '/') {
-		/* non-blocking for the sake of a named pipe */
-		fd = open(to, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, 0640);
+		fd = open_file(to);
 		if (fd < 0)
 			return err_set(err, "cannot open the log %s: %s", to, strerror(errno));
 	} else if (strcmp(to, "stderr") != 0 && strcmp(to, "syslog") != 0) {
@@ -107,6 +125,17 @@ bool log_open(const char *to, enum log_level level, struct err *err)
 		use_stderr();
 	}
 	return true;
+}
+
+bool log_give(uid_t uid, gid_t gid, struct err *err)
+{
+	struct stat st;
+	if (out.target != TARGET_FILE || out.fd == STDERR_FILENO)
+		return true;
+	if (fstat(out.fd, &st) < 0 || (st.st_nlink == 1 && fchown(out.fd, uid, gid) < 0))
+		return err_set(err, "cannot give the log file away: %s", strerror(errno));
+	return st.st_nlink == 1 ||
+	       err_set(err, "the log file has %ju names: it stays its owner's", (uintmax_t)st.st_nlink);
 }
 
 bool log_wants(enum log_level level)

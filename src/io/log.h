@@ -11,14 +11,21 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <sys/types.h>
+
 /* A longer line is cut. Octets, without the time and the newline. */
 #define LOG_LINE_MAX 2048
 
 enum log_level { LOG_LEVEL_ERROR, LOG_LEVEL_WARNING, LOG_LEVEL_INFO, LOG_LEVEL_DEBUG };
 
-/* "stderr", "syslog" or the absolute path of a file, created with mode 0640. On failure the old target stays.
+/* "stderr", "syslog" or the absolute path of a file, created with mode 0640. A symbolic link there must be root's or the
+   user's own. On failure the old target stays.
    Lines that the old target does not take now count as dropped. */
 bool log_open(const char *to, enum log_level, struct err *);
+
+/* A log file becomes this user's, who will open it again; any other target stays as it is. So does a file that has another
+   name, for that may be anybody's: false. */
+bool log_give(uid_t, gid_t, struct err *);
 
 /* True when lines of this level are written: a caller may spare the work of making them. */
 bool log_wants(enum log_level);

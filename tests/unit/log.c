@@ -82,6 +82,47 @@ static void test_file(void **state)
 	assert_matches(file(), "^" TIME "one=1\n" TIME "two=2\n$");
 }
 
+/* Where a link leads is the word of who made it. */
+static void test_links(void **state)
+{
+	char link[80];
+	struct err err = { "" };
+	(void)state;
+	open_file(LOG_LEVEL_INFO);
+	snprintf(link, sizeof(link), "%s.link", path);
+	unlink(link);
+	assert_int_equal(symlink(path, link), 0);
+	assert_true(log_open(link, LOG_LEVEL_INFO, &err));
+	if (geteuid() == 0) {
+		assert_int_equal(lchown(link, 65534, 65534), 0);
+		assert_false(log_open(link, LOG_LEVEL_INFO, &err));
+		assert_non_null(strstr(err.text, "cannot open the log"));
+	}
+	unlink(link);
+}
+
+static void test_given_away(void **state)
+{
+	char other[80];
+	struct stat st;
+	struct err err = { "" };
+	uid_t uid = geteuid() == 0 ? 65534 : geteuid();
+	(void)state;
+	open_file(LOG_LEVEL_INFO);
+	assert_true(log_give(uid, getegid(), &err));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, uid);
+	snprintf(other, sizeof(other), "%s.other", path);
+	unlink(other);
+	assert_int_equal(link(path, other), 0);
+	assert_false(log_give(geteuid(), getegid(), &err));
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_uid, uid);
+	unlink(other);
+	assert_true(log_open("stderr", LOG_LEVEL_INFO, &err));
+	assert_true(log_give(uid, getegid(), &err));
+}
+
 static void test_levels(void **state)
 {
 	(void)state;
@@ -324,6 +365,8 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(test_file),
+		TEST(test_links),
+		TEST(test_given_away),
 		TEST(test_levels),
 		TEST(test_error_at_once),
 		TEST(test_cleaned_and_cut),
