@@ -194,6 +194,14 @@ static bool apply(struct serve *s, struct config *c, struct err *err)
 	return false;
 }
 
+/* Whatever became of the reload: the file may have been renamed. */
+static void reopen_log(const struct config *c)
+{
+	struct err err;
+	if (!log_open(c->log->to, (enum log_level)c->log->level, &err))
+		log_line(LOG_LEVEL_ERROR, "event=log-not-opened reason=\"%s\"", err.text);
+}
+
 static void reload(struct serve *s)
 {
 	struct err err = { "out of memory" };
@@ -201,18 +209,18 @@ static void reload(struct serve *s)
 	size_t wrong = c ? conf_errors(c->conf) : 1;
 	if (c && wrong)
 		err_set(&err, "%s", conf_error(c->conf, 0));
-	for (size_t i = 1; c && i < wrong; i++)
-		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\"", conf_error(c->conf, i));
 	if (!wrong)
 		warn_restart(s->engine.config, c);
-	if (wrong || !apply(s, c, &err)) {
-		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\" note=\"the old configuration stays\"",
-			err.text);
-	} else {
-		if (!log_open(c->log->to, (enum log_level)c->log->level, &err))
-			log_line(LOG_LEVEL_ERROR, "event=log-not-opened reason=\"%s\"", err.text);
+	bool applied = !wrong && apply(s, c, &err);
+	reopen_log(s->engine.config);
+	for (size_t i = 1; c && i < wrong; i++)
+		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\"", conf_error(c->conf, i));
+	if (applied) {
 		raise_descriptors(c);
 		log_line(LOG_LEVEL_INFO, "event=reloaded file=%s", s->file);
+	} else {
+		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\" note=\"the old configuration stays\"",
+			err.text);
 	}
 	config_put(c);
 }

@@ -85,7 +85,8 @@ def test_sighup_with_mistakes_keeps_the_old_and_says_so(quotagate, configuration
     until(lambda: answers(gate, FULL) == "DUNNO", "the corrected file is taken")
 
 
-def test_sighup_reopens_the_log(quotagate, configuration, folder, mail):
+@pytest.mark.parametrize("mistake", ["", "nonsense = 1\n"])
+def test_sighup_reopens_the_log(quotagate, configuration, folder, mail, mistake):
     log = mail.parent / "logs"
     log.mkdir()
     os.chown(log, USERS["quotagate"], USERS["quotagate"])
@@ -93,7 +94,7 @@ def test_sighup_reopens_the_log(quotagate, configuration, folder, mail):
     answers(gate, FULL)
     until(lambda: FULL in (log / "quotagate.log").read_text(), "the decision is logged")
     (log / "quotagate.log").rename(log / "quotagate.log.1")
-    gate.signal(signal.SIGHUP)
+    gate.reload(gate.configuration.read_text() + mistake)
     until(lambda: (log / "quotagate.log").exists(), "a new log is there")
     answers(gate, OK)
     until(lambda: OK in (log / "quotagate.log").read_text(), "and is written")
