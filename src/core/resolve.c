@@ -433,12 +433,21 @@ void resolve_learn(struct gate *g, struct lookup *l, msec now)
 	book_put(g->book, l->key, l->listing, l->targets, l->begun);
 }
 
-void resolve_believe(struct gate *g, struct probe *p, msec now)
+/* While the canary was asked about, newer answers may have come: those stay. */
+static void keep_none(struct gate *g, const struct probe *p)
 {
 	struct address form;
-	if (resolve_form(g, p, &form))
-		book_put(g->book, resolve_key(g, p->directory, form.whole), LISTING_NO_ADDRESS, STR(""),
-			p->negative_taken);
+	if (!resolve_form(g, p, &form))
+		return;
+	struct hash key = resolve_key(g, p->directory, form.whole);
+	const struct book_entry *e = book_find(g->book, key);
+	if (!e || e->taken <= p->negative_taken)
+		book_put(g->book, key, LISTING_NO_ADDRESS, STR(""), p->negative_taken);
+}
+
+void resolve_believe(struct gate *g, struct probe *p, msec now)
+{
+	keep_none(g, p);
 	p->phase = PROBE_DIRECTORY;
 	p->listed = true;
 	pursue(g, p, now);

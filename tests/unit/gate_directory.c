@@ -544,6 +544,30 @@ static void salt_tells_directories_apart(void **state)
 	want(ask(0, "joe@d.example", 10, 1), REASON_ELSEWHERE);
 }
 
+/* Somebody comes while the canary is asked about whether there is nobody: what was said of him last is kept. */
+static void a_no_that_is_believed_late(void **state)
+{
+	(void)state;
+	d.routes[1].canary.present = STR("bird@d.example");
+	say(1, "bird@d.example", "=");
+	box(0, "joe@d.example", 100, 1000);
+	make_new();
+	struct client *first = ask(0, "joe@d.example", 10, 0);
+	answer_directories();
+	assert_int_equal(d.n, 1);
+	struct lookup *canary = d.held[0];
+	pass_time(1);
+	say(1, "joe@d.example", "=");
+	struct client *second = ask(1, "joe@d.example", 10, 0);
+	assert_int_equal(d.n, 2);
+	directory_answer(d.held[1], w.now);
+	directory_answer(canary, w.now);
+	answer_everything();
+	want(first, REASON_NO_MAILBOX);
+	want(second, REASON_ROOM);
+	want(ask_all(2, "joe@d.example", 10, 0), REASON_ROOM);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up_directories, tear_down_directories)
 
 int main(void)
@@ -567,6 +591,7 @@ int main(void)
 		TEST(a_small_book),
 		TEST(peek_asks_nobody),
 		TEST(reports_charge_nobody),
+		TEST(a_no_that_is_believed_late),
 		TEST(salt_tells_directories_apart),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
