@@ -209,6 +209,7 @@ static void work(struct connection *c, struct str in)
 	if (!flush(c, &out) || progress == WAIT_FOR_ANSWER)
 		return;
 	if (progress == LEAVE || ((c->listener->closing || c->ended) && in.len == 0)) {
+		move_to(c, &c->listener->busy); /* the client has this long to take its answers */
 		stream_finish(&c->stream);
 		return;
 	}
