@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
@@ -65,7 +66,7 @@ void peek_ask(struct peek *p, const struct endpoint *control, struct str address
 		return;
 	}
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	bool sent = write(fd, b.at, b.len) == (ssize_t)b.len;
+	bool sent = send(fd, b.at, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
 	b.len = 0;
 	p->reached = sent && read_line(fd, &b);
 	close(fd);
