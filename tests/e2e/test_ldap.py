@@ -196,11 +196,21 @@ def test_notes(shared, checks):
     options = f"schema = inetlocal  {LIMITS}"
     notes = {answer["address"]: step(answer)["note"] for answer in checks(
         [shared], "abc@example.org", "two-limits@example.org", "twin@example.org", "bad-host@example.org", options=options)}
-    assert notes["abc@example.org"] == f'uid=bad-limit,ou=inetlocal,{SUFFIX}, mailQuotaSize: "abc" is no limit'
+    assert notes["abc@example.org"] == f'odd: uid=bad-limit,ou=inetlocal,{SUFFIX}, mailQuotaSize: "abc" is no limit'
     assert notes["two-limits@example.org"].endswith("mailQuotaSize: 2 values where one is expected")
     assert f"uid=twin1,ou=inetlocal,{SUFFIX}" in notes["twin@example.org"]
     assert f"uid=twin2,ou=inetlocal,{SUFFIX}" in notes["twin@example.org"]
     assert notes["bad-host@example.org"].endswith('mailHost: "be 1/../" is no host')
+
+
+def test_what_is_odd_is_logged(shared, folder, quotagate):
+    """Whoever reads the log knows which entry to mend; once a minute is enough."""
+    daemon = quotagate(configuration(folder, shared, options=f"schema = inetlocal  {LIMITS}"))
+    for address in ("abc@example.org", "u5@example.org", "two-limits@example.org"):
+        ask(daemon, address)
+    line = daemon.says(r"event=directory-odd directory=staff note=.*").group()
+    assert f"uid=bad-limit,ou=inetlocal,{SUFFIX}, mailQuotaSize: " in line and "is no limit" in line
+    assert daemon.said().count("event=directory-odd") == 1
 
 
 @pytest.mark.parametrize("address, options", [
