@@ -89,6 +89,15 @@ static bool are_still_right(struct gate *g, struct ask *a, const struct probe *l
 	return true;
 }
 
+/* The look-up whose note it is goes before the ask is read. */
+static void keep_note(struct ask *a, const char *note)
+{
+	struct buf b = BUF(a->note_text);
+	if (note)
+		buf_puts(&b, note);
+	a->note = note ? buf_z(&b) : NULL;
+}
+
 /* Every probe has come to its end. The one place where a question is answered. */
 void conclude(struct gate *g, struct ask *a, const struct probe *last, const char *note, msec now)
 {
@@ -98,7 +107,7 @@ void conclude(struct gate *g, struct ask *a, const struct probe *last, const cha
 	a->answer = chosen->answer;
 	a->store = chosen->store;
 	a->limit = (struct limit){ .octets = chosen->answer.limit, .messages = chosen->answer.message_limit };
-	a->note = a->cut ? a->cut : chosen == last ? note : NULL;
+	keep_note(a, a->cut ? a->cut : chosen == last ? note : NULL);
 	a->cached = true;
 	waive(g, a, &a->answer.verdict);
 	list_each (n, &a->probes) {

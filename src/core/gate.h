@@ -100,7 +100,8 @@ struct ask {
 	const struct route_store *store; /* that decided; null: none */
 	struct limit limit; /* that was applied */
 	bool cached; /* no store was asked */
-	const char *note; /* of a look-up that failed; valid in done() only, else null */
+	const char *note; /* what a look-up noted, or why there was none; null: nothing */
+	char note_text[LOOKUP_NOTE];
 
 	/* the gate's own */
 	struct list probes;

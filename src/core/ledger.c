@@ -184,8 +184,14 @@ struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash
 	return all;
 }
 
+static uint64_t at_most(uint64_t octets)
+{
+	return octets < LEDGER_CHARGE_MOST ? octets : LEDGER_CHARGE_MOST;
+}
+
 void ledger_charge(struct ledger *l, struct entry *e, struct hash id, uint64_t octets, msec now)
 {
+	octets = at_most(octets);
 	uint32_t mailbox = cache_index(l->cache, e), *link;
 	struct transaction *t = find(l, id);
 	if (!t && !hash_is_none(id))
@@ -225,6 +231,7 @@ void ledger_refund(struct ledger *l, struct entry *e, struct hash id)
 void ledger_resize(struct ledger *l, struct hash id, uint64_t octets)
 {
 	struct transaction *t = find(l, id);
+	octets = at_most(octets);
 	for (uint32_t i = t ? t->first : NONE; i != NONE; i = l->records[i].next) {
 		struct record *r = &l->records[i];
 		struct entry *e = cache_at(l->cache, r->mailbox);

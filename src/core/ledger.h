@@ -12,6 +12,7 @@
 #include "core/cache.h"
 
 #define LEDGER_MAILBOXES 256 /* per transaction */
+#define LEDGER_CHARGE_MOST (UINT64_C(1) << 48) /* octets of one charge; more is that. So no sum of charges overflows */
 #define LEDGER_OPEN_MOST SECONDS(30 * 60) /* rule 7: a transaction still open then is over */
 
 struct ledger;

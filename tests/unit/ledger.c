@@ -91,11 +91,23 @@ static void rule_3_asked_three_times_is_charged_once(void **state)
 static void rule_3_another_size_replaces(void **state)
 {
 	struct fixture *f = *state;
-	static const uint64_t sizes[] = { 10, 7000, 1, INT64_MAX, 3 };
+	static const uint64_t sizes[] = { 10, 7000, 1, LEDGER_CHARGE_MOST, 3 };
 	for (size_t i = 0; i < COUNT(sizes); i++) {
 		ledger_charge(f->ledger, f->box, tx, sizes[i], START);
 		want(f->box, sizes[i], 1);
 	}
+}
+
+/* Sizes that no mailbox can have must not make the sum forget the others. */
+static void a_charge_has_its_most(void **state)
+{
+	struct fixture *f = *state;
+	for (unsigned t = 1; t <= 3; t++)
+		ledger_charge(f->ledger, f->box, numbered(t), INT64_MAX, START);
+	ledger_charge(f->ledger, f->box, numbered(4), 7, START);
+	for (unsigned t = 1; t <= 3; t++)
+		ledger_abandon(f->ledger, numbered(t));
+	want(f->box, 7, 1);
 }
 
 static void rule_3_refusal_removes(void **state)
@@ -337,6 +349,7 @@ int main(void)
 		TEST(rule_2_without_a_transaction_it_ends_at_once),
 		TEST(rule_3_asked_three_times_is_charged_once),
 		TEST(rule_3_another_size_replaces),
+		TEST(a_charge_has_its_most),
 		TEST(rule_3_refusal_removes),
 		TEST(rule_4_judged_without_its_own_charge),
 		TEST(rule_4_true_size_reaches_all_mailboxes),
