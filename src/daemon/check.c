@@ -43,7 +43,7 @@ static void report_facts(struct report *r, const struct gate_step *step, msec no
 	}
 	report_text(r, "limit from", limit_from(step));
 	report_text(r, "source", facts_source_name(f->source));
-	report_number(r, "age ms", (uint64_t)(now - f->taken));
+	report_number(r, "age ms", (uint64_t)(now > f->taken ? now - f->taken : 0));
 	report_text(r, "firm", f->firm ? "yes" : step->firm_wanted ? "no: counted again before refusing" : "no");
 	report_size(r, "charges", step->charge.octets);
 	report_number(r, "charged messages", step->charge.messages);
@@ -175,7 +175,8 @@ static void report_daemon(struct check *c, struct str address)
 	report_text(&c->report, "knows the mailbox", p.known ? "yes" : "no");
 	if (p.known) {
 		report_size(&c->report, "cached usage", p.usage);
-		report_number(&c->report, "cached age ms", (uint64_t)(engine_now(&c->engine) - p.taken));
+		msec now = engine_now(&c->engine);
+		report_number(&c->report, "cached age ms", (uint64_t)(now > p.taken ? now - p.taken : 0));
 		report_size(&c->report, "charges", p.charge.octets);
 		report_number(&c->report, "charged messages", p.charge.messages);
 	}

@@ -60,7 +60,7 @@ static void put_facts(struct buf *out, const struct ask *a, msec now)
 		put_number(out, "message_limit", a->limit.messages);
 	}
 	put_number(out, "charge", a->answer.charge.octets);
-	put_number(out, "age_ms", (uint64_t)(now - f->taken));
+	put_number(out, "age_ms", (uint64_t)(now > f->taken ? now - f->taken : 0));
 	decision_put(out, "source", str_of(facts_source_name(f->source)));
 }
 

@@ -188,6 +188,11 @@ bool listener_open(struct listener *l, struct err *err)
 
 void listener_configure(struct listener *l, struct config *c, const struct config_listener *spec)
 {
+	if (memcmp(&spec->access, &l->spec->access, sizeof(spec->access)) != 0)
+		log_line(LOG_LEVEL_WARNING,
+			"event=reload listener=%s note=\"mode, owner and group of its socket change at the next "
+			"restart\"",
+			spec->name);
 	config_get(c);
 	config_put(l->config);
 	l->config = c;

@@ -181,7 +181,9 @@ static bool apply(struct serve *s, struct config *c, struct err *err)
 		return false;
 	if (!bind_listeners(s, c, &fresh, err)) {
 		size_t len = strlen(err->text);
-		snprintf(err->text + len, sizeof(err->text) - len, " (a right that was given up needs a restart)");
+		snprintf(err->text + len, sizeof(err->text) - len,
+			" (what the daemon may not do any more, and another protocol at the same address, need a "
+			"restart)");
 	} else if (engine_configure(&s->engine, c, renewed, err)) {
 		change_listeners(s, c);
 		return open_listeners(s, &fresh, err);
@@ -302,11 +304,14 @@ static bool give_up_rights(const struct config *c, struct err *err)
 {
 	gid_t groups[GROUPS_MAX];
 	int n = GROUPS_MAX;
-	if (!c->root)
-		return true;
-	if (getgrouplist(c->user, c->gid, groups, &n) < 0)
+	if (c->root && getgrouplist(c->user, c->gid, groups, &n) < 0)
 		return err_set(err, "user %s is in more than %d groups", c->user, GROUPS_MAX);
-	return rights_become(c->uid, c->gid, groups, (size_t)n, err);
+	if (c->root && !rights_become(c->uid, c->gid, groups, (size_t)n, err))
+		return false;
+	/* after the change of user, which resets the latter */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+		return err_set(err, "cannot give up rights: %s", strerror(errno));
+	return true;
 }
 
 /* The daemon's user opens the file again at a reload. */

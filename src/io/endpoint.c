@@ -134,7 +134,10 @@ static bool bind_unix(int fd, const struct endpoint *e, const struct endpoint_ac
 	const char *path = endpoint_path(e);
 	if (!clear_path(e, err))
 		return false;
-	mode_t mask = umask(0777);
+	/* The file gets its mode from the socket: nobody can connect before it is set, and no link is followed. */
+	if (fchmod(fd, access->mode) < 0)
+		return err_set(err, "%s: cannot set the mode: %s", path, strerror(errno));
+	mode_t mask = umask(0);
 	int bound = bind(fd, (const struct sockaddr *)&e->address, e->len);
 	int error = errno;
 	umask(mask);
@@ -143,11 +146,6 @@ static bool bind_unix(int fd, const struct endpoint *e, const struct endpoint_ac
 	if ((access->owner != (uid_t)-1 || access->group != (gid_t)-1) &&
 		lchown(path, access->owner, access->group) < 0) {
 		err_set(err, "%s: cannot set owner and group: %s", path, strerror(errno));
-		unlink(path);
-		return false;
-	}
-	if (chmod(path, access->mode) < 0) {
-		err_set(err, "%s: cannot set the mode: %s", path, strerror(errno));
 		unlink(path);
 		return false;
 	}

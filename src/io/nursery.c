@@ -21,6 +21,7 @@
 
 #define SPAWN_WAIT SECONDS(1)
 #define READY_WAIT SECONDS(10)
+#define RENEW_WAIT SECONDS(2) /* questions wait meanwhile */
 
 struct nursery {
 	int fd;
@@ -111,11 +112,11 @@ static int ask(struct nursery *n, struct brood_request *r, struct brood_answer *
 }
 
 /* Waits for the word that it is ready, closes it when it is not. */
-static struct nursery *ready(struct nursery *n, struct err *err)
+static struct nursery *ready(struct nursery *n, msec wait, struct err *err)
 {
 	struct brood_answer a;
 	int fd = -1;
-	bool good = await(n, 0, &a, &fd, READY_WAIT, err);
+	bool good = await(n, 0, &a, &fd, wait, err);
 	if (fd >= 0)
 		close(fd);
 	if (!good) {
@@ -148,7 +149,7 @@ struct nursery *nursery_open(const struct nursery_plan *plan, nursery_reread *re
 		return NULL;
 	}
 	n->child = true;
-	return ready(n, err);
+	return ready(n, READY_WAIT, err);
 }
 
 struct nursery *nursery_renew(struct nursery *old, struct err *err)
@@ -166,7 +167,7 @@ struct nursery *nursery_renew(struct nursery *old, struct err *err)
 		return NULL;
 	}
 	n->pid = a.pid;
-	return ready(n, err);
+	return ready(n, RENEW_WAIT, err);
 }
 
 struct hash nursery_digest(const struct nursery *n)

@@ -53,7 +53,7 @@ struct nursery;
    fail. Fails when a set's user is not to be had. */
 struct nursery *nursery_open(const struct nursery_plan *, nursery_reread *, void *arg, struct err *);
 
-/* Has the old nursery fork its successor, which rereads the configuration; waits for that, ten seconds at most. On
+/* Has the old nursery fork its successor, which rereads the configuration; waits for that, two seconds at most. On
    failure, such as the reread's own, null. Both live side by side until the caller closes one. */
 struct nursery *nursery_renew(struct nursery *old, struct err *);
 
