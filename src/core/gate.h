@@ -9,7 +9,8 @@
  *  - A refusal on facts that are not firm first asks the store for firm ones.
  *  - An alias is expanded first, and its members are asked at the same time; see the section `rules`, alias.
  *
- * Its rooms: gate.c (questions and their verdicts), probe.c (one mailbox), resolve.c (directories).
+ * Its rooms: gate.c (questions), probe.c (one mailbox), resolve.c (directories), expand.c (their targets), canary.c (their
+ * "no"), conclude.c (the verdict).
  */
 #ifndef CORE_GATE_H
 #define CORE_GATE_H

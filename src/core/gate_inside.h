@@ -94,6 +94,9 @@ void resolve_start(struct gate *, struct probe *, msec now);
 void resolve_hear(struct gate *, struct probe *, const struct lookup *, msec now);
 void resolve_unanswered(struct gate *, struct probe *, const char *note, msec now);
 
+/* Goes on with the next directory. */
+void resolve_go_on(struct gate *, struct probe *, msec now);
+
 /* The form of the address that is being looked for, and its name in the book. */
 bool resolve_form(const struct gate *, const struct probe *, struct address *out);
 struct hash resolve_key(const struct gate *, const struct route_directory *, struct str whole);
@@ -106,6 +109,21 @@ void resolve_believe(struct gate *, struct probe *, msec now);
 
 /* Into the book with a directory's answer, if it can stand there. Makes an answer that is malformed a failed one. */
 void resolve_learn(struct gate *, struct lookup *, msec now);
+
+/* ---- expand.c: targets ---- */
+
+/* A directory names targets for the address in this form. False: it names the address itself and nothing more, so the
+   next directory is to be asked; else the probe went on, or came to its end. */
+bool expand_targets(struct gate *, struct probe *, struct str targets, const struct address *form, msec now);
+
+/* How many aliases lie above it. */
+static inline unsigned probe_depth(const struct probe *p)
+{
+	unsigned n = 0;
+	for (p = p->parent; p; p = p->parent)
+		n++;
+	return n;
+}
 
 /* ---- canary.c: is a "no" to be believed? ---- */
 

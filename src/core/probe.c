@@ -47,14 +47,13 @@ static void explain(const struct probe *p, const struct finding *f, bool firm_wa
 	if (!a->explain)
 		return;
 	struct gate_step step = { .address = &p->address,
+		.depth = probe_depth(p),
 		.store = p->store,
 		.facts = f->facts,
 		.cached = f->note == NULL,
 		.stale = f->stale,
 		.note = f->note,
 		.firm_wanted = firm_wanted };
-	for (const struct probe *up = p->parent; up; up = up->parent)
-		step.depth++;
 	if (f->facts.state == FACTS_FOUND) {
 		step.charge = f->charge;
 		step.limit = f->limit;
