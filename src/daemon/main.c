@@ -73,6 +73,20 @@ static bool is_option(const char *word, const char *name)
 	return strncmp(word, name, n) == 0 && (word[n] == '\0' || word[n] == '=' || n == 2);
 }
 
+static bool parse_size(struct str text, uint64_t *out)
+{
+	static const char suffixes[] = "kKmMgG";
+	size_t last = text.len ? text.len - 1 : 0;
+	const char *suffix = text.len && text.at[last] ? strchr(suffixes, text.at[last]) : NULL;
+	unsigned shift = suffix ? 10 * (unsigned)((suffix - suffixes) / 2 + 1) : 0;
+	if (suffix)
+		text.len = last;
+	if (!str_u64(text, out) || *out > (uint64_t)INT64_MAX >> shift)
+		return false;
+	*out <<= shift;
+	return true;
+}
+
 /* Takes one option; 0, or the exit status when it is wrong. */
 static int take_option(struct command_line *line, const struct command *c, char **argv, int argc, int *i)
 {
@@ -92,8 +106,8 @@ static int take_option(struct command_line *line, const struct command *c, char 
 		return complain("a value is missing after", word);
 	if (!flag || !strchr(c->flags, flag))
 		return complain("unknown option", word);
-	if (flag == 's' && (!str_u64(str_of(value), &line->size) || line->size > INT64_MAX))
-		return complain("--size wants a number of octets, not", value);
+	if (flag == 's' && !parse_size(str_of(value), &line->size))
+		return complain("--size wants a number of octets, with k, M or G if you like, not", value);
 	return 0;
 }
 
