@@ -93,7 +93,7 @@ void decision_log(const struct ask *a, const char *listener, msec now)
 	buf_puts(&out, a->cached ? " cached=yes" : " cached=no");
 	if (v->stale)
 		buf_puts(&out, " stale=yes");
-	if (a->note && (a->answer.facts.state != FACTS_FOUND || v->stale))
+	if (a->note && (a->cut || a->answer.facts.state != FACTS_FOUND || v->stale))
 		decision_put(&out, "note", str_of(a->note));
 	log_put(LOG_LEVEL_INFO, buf_str(&out));
 }
