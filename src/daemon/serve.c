@@ -335,9 +335,11 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 		if (c->root)
 			pidfile_make_folder(c->top->pid_file, c->uid, c->gid);
 		s->pid_fd = pidfile_open(c->top->pid_file, c->uid, c->gid, err);
-		s->pid_file = strdup(c->top->pid_file);
-		if (s->pid_fd < 0 || !s->pid_file)
+		if (s->pid_fd < 0)
 			return false;
+		s->pid_file = strdup(c->top->pid_file);
+		if (!s->pid_file)
+			return err_set(err, "out of memory");
 	}
 	nursery = nursery_open(&c->plan, reread, s, err);
 	return nursery && engine_open(&s->engine, c, nursery, err) && bind_listeners(s, c, fresh, err) &&

@@ -1,5 +1,4 @@
 """The program under test: build/quotagate, or the one that the environment variable QUOTAGATE names."""
-import json
 import os
 import re
 import resource
@@ -100,9 +99,6 @@ class Quotagate:
 
     def check(self, *arguments):
         return self.command("check", *arguments)
-
-    def status(self):
-        return json.loads(self.command("status", "--json").stdout)
 
     def policy(self, number=0):
         return Policy(self.addresses()[number])

@@ -52,17 +52,17 @@ static void test_missing(void **state)
 
 static void make_tree(void)
 {
-	make_dirs("home/joe/mail/work/2024");
+	make_dirs("home/joe/mail/projects/2024");
 	make_dirs("home/joe/mail/.imap/INBOX");
-	make_dirs("home/joe/mail/work/.imap");
+	make_dirs("home/joe/mail/projects/.imap");
 	make_sized("home/joe/mail/inbox", 1);
 	make_sized("home/joe/mail/sent", 10);
-	make_sized("home/joe/mail/work/a", 100);
-	make_sized("home/joe/mail/work/2024/b", 1000);
+	make_sized("home/joe/mail/projects/a", 100);
+	make_sized("home/joe/mail/projects/2024/b", 1000);
 	make_sized("home/joe/mail/sent.locked", 10000);
 	static const char *const aside[] = { ".subscriptions", "subscriptions", "sent.lock", "dovecot.index.log",
 		"dovecot-uidvalidity", "dovecot-uidvalidity.5f", "dovecot.list.index", "dovecot.mailbox.log.2",
-		".imap/INBOX/dovecot.index.cache", "work/.imap/x", "work/a.lock" };
+		".imap/INBOX/dovecot.index.cache", "projects/.imap/x", "projects/a.lock" };
 	for (size_t i = 0; i < sizeof(aside) / sizeof(aside[0]); i++) {
 		char name[128];
 		snprintf(name, sizeof(name), "home/joe/mail/%s", aside[i]);
