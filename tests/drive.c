@@ -184,8 +184,8 @@ static void put_question(struct drive *d, const struct query *q)
 	put_member(t, "address", q->address);
 	if (q->size)
 		buf_printf(t, " size=%llu", (unsigned long long)q->size);
-	if (q->limit)
-		buf_printf(t, " limit=%llu", (unsigned long long)q->limit);
+	if (q->limit.named)
+		buf_printf(t, " limit=%llu", (unsigned long long)q->limit.octets);
 	put_member(t, "sender", q->sender);
 	put_member(t, "client", q->client);
 	if (q->authenticated)

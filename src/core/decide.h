@@ -8,27 +8,8 @@
 #include "core/query.h"
 #include "core/verdict.h"
 
-/* Whose arithmetic says "full". U, m: octets and messages used; L, M: allowed; S: size, at least 1; G: grace. A limit
-   that is not named never refuses. */
-enum store_rule {
-	RULE_FITS, /* U + S > L + G or m + 1 > M */
-	RULE_COURIER, /* U + S > L or m + 1 > M */
-	RULE_EXIM, /* U + S > L or m + 1 > M */
-	RULE_EXIM_EXCLUSIVE, /* U > L or m > M */
-	RULE_DOVECOT_2_3, /* U >= L, or U + S > L + a tenth of L, or m + 1 > M */
-	RULE_DOVECOT_2_4, /* U >= L, or U + S > L + 10 MiB, or m + 1 > M */
-	RULE_CYRUS, /* U > L or m > M */
-	RULE_CYRUS_STRICT, /* U + S > L or m + 1 > M */
-};
-
 /* The names as written in the configuration, null-terminated, in the order of the enum. */
 extern const char *const store_rule_names[];
-
-struct limit {
-	bool named; /* else the next in the order is asked; named with 0 means unlimited and ends the search */
-	uint64_t octets;
-	uint32_t messages; /* 0: unlimited */
-};
 
 /* Whose rule and which limits hold for one mailbox, in the order in which limits are searched. */
 struct terms {

@@ -17,6 +17,25 @@ enum facts_state {
 	FACTS_NOT_OURS, /* the store does not know the domain */
 };
 
+/* Whose arithmetic says "full". U, m: octets and messages used; L, M: allowed; S: size, at least 1; G: grace. A limit
+   that is not named never refuses. */
+enum store_rule {
+	RULE_FITS, /* U + S > L + G or m + 1 > M */
+	RULE_COURIER, /* U + S > L or m + 1 > M */
+	RULE_EXIM, /* U + S > L or m + 1 > M */
+	RULE_EXIM_EXCLUSIVE, /* U > L or m > M */
+	RULE_DOVECOT_2_3, /* U >= L, or U + S > L + a tenth of L, or m + 1 > M */
+	RULE_DOVECOT_2_4, /* U >= L, or U + S > L + 10 MiB, or m + 1 > M */
+	RULE_CYRUS, /* U > L or m > M */
+	RULE_CYRUS_STRICT, /* U + S > L or m + 1 > M */
+};
+
+struct limit {
+	bool named; /* else the next in the order is asked; named with 0 means unlimited and ends the search */
+	uint64_t octets;
+	uint32_t messages; /* 0: unlimited */
+};
+
 /* Where the figures come from, for `check` and the log. */
 enum facts_source {
 	SOURCE_NONE,
@@ -30,6 +49,8 @@ struct facts {
 	enum facts_state state;
 	enum facts_source source;
 	bool firm; /* fit to refuse on; else a refusal first asks the store for firm ones */
+	bool ruled; /* the store names the rule by which it delivers, and `rule` holds; else that of its section */
+	enum store_rule rule;
 	bool foreign; /* maildirsize: not written by Courier's hand (wire/maildirsize.h); its rule may be the wrong one */
 	uint32_t messages, message_limit; /* limit 0: the store names none */
 	uint64_t usage, limit; /* octets; limit 0: the store names none */
@@ -41,6 +62,17 @@ struct facts {
 struct charge {
 	uint64_t octets;
 	uint32_t messages;
+};
+
+/*
+ * A part of the room below `soft`, lent by a backend to a frontend, which answers alone within it (rule 10 of the
+ * ledger). The frontend gives it its number.
+ */
+struct loan {
+	uint32_t number; /* 0: none */
+	uint32_t messages;
+	uint64_t octets;
+	msec life; /* how long it holds from the answer on that brought it */
 };
 
 const char *facts_source_name(enum facts_source);

@@ -63,6 +63,8 @@ struct gate_stores {
 	void (*cancel)(void *context, struct lookup *);
 	/* The canary of a directory, or of a store, was found wanting (false), or well after that (true). May be null. */
 	void (*trust)(void *context, bool of_directory, unsigned index, bool good);
+	/* For a store that keeps a ledger of its own, or for all of them (ROUTE_ALL_STORES). May be null. */
+	void (*tell)(void *context, unsigned store, const struct news *);
 	/* A directory's note tells of something to be mended (NOTE_ODD). May be null. */
 	void (*odd)(void *context, unsigned directory, const char *note, msec now);
 };

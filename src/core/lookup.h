@@ -8,11 +8,26 @@
 #include "base/buf.h"
 #include "base/hash.h"
 #include "base/list.h"
-#include "core/facts.h"
 #include "core/mailbox.h"
+#include "core/query.h"
 #include "core/target.h"
 
 #define LOOKUP_NOTE 256
+
+/*
+ * For a store that keeps a ledger of its own (another quotagate): what the question is asked for. Other stores do not look
+ * at it.
+ */
+struct claim {
+	bool deliver; /* a message will come: a pass is to be charged */
+	enum query_stage stage;
+	uint64_t size; /* octets, as the store is to judge it; 0: not known */
+	struct hash transaction; /* none: it ends with the answer */
+	struct limit limit; /* of the mailbox, as a directory here says; not named: the store's own holds */
+	uint32_t held; /* the number of the loan on this mailbox, 0: none */
+	struct charge spent; /* what was let in on it */
+	uint64_t serial; /* whose question it is */
+};
 
 struct lookup {
 	/* what is asked */
@@ -22,8 +37,13 @@ struct lookup {
 	bool firm; /* firm facts are wanted: recount if need be */
 	msec begun;
 
+	struct claim claim;
+
 	/* filled by the store before it calls lookup_done() */
-	struct facts facts;
+	struct facts facts; /* `taken` is the age of the figures in milliseconds, where the store tells one; else 0 */
+	struct charge others; /* a store with a ledger: what it let in beside this question */
+	bool charged; /* likewise: this question was charged there */
+	struct loan loan; /* likewise */
 	enum listing listing;
 	struct str targets; /* a record (core/target.h); stands still until lookup_done() returns */
 	char note[LOOKUP_NOTE]; /* NUL-terminated, one printable line: the path that was read, or why it failed */
@@ -49,6 +69,21 @@ static inline void lookup_note(struct lookup *l, struct str note)
 	buf_put_clean(&b, note);
 	l->note[b.len] = '\0';
 }
+
+/* What became of a transaction, for stores that keep a ledger of their own. */
+enum news_kind {
+	NEWS_ARRIVED, /* its message is here and was let in; `size` is known */
+	NEWS_ENDED,
+	NEWS_ABANDONED, /* its message will not come */
+	NEWS_WITHDRAWN, /* its message will not come to `mailbox` */
+};
+
+struct news {
+	enum news_kind kind;
+	struct hash transaction;
+	uint64_t size; /* octets */
+	struct mailbox mailbox; /* NEWS_WITHDRAWN */
+};
 
 /* The store has filled in facts and note. Exactly one per start, unless cancel came first. Defined by the gate. */
 void lookup_done(struct lookup *, msec now);

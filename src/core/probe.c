@@ -31,8 +31,8 @@ static void weigh(struct gate *g, const struct probe *p, struct finding *f)
 	if (p->route)
 		f->terms.domain = p->route->limit;
 	f->terms.directory = p->limit;
-	if (a->query.limit)
-		f->terms.directory = (struct limit){ .named = true, .octets = a->query.limit };
+	if (a->query.limit.named)
+		f->terms.directory = a->query.limit;
 	f->limit = decide_limit(&f->terms, &f->facts);
 	if (f->entry) {
 		struct charge known = ledger_others(g->ledger, f->entry, a->query.transaction);

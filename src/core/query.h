@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/str.h"
+#include "core/facts.h"
 
 enum query_kind {
 	QUERY_RECIPIENT, /* `address` is a recipient */
@@ -17,6 +18,14 @@ enum query_kind {
 enum query_stage {
 	STAGE_RCPT, /* the recipient was just named; size as declared */
 	STAGE_END_OF_MESSAGE, /* the message is here; size as counted */
+};
+
+/* A frontend that asks about a mailbox of ours and keeps facts of its own (rule 10 of the ledger). */
+struct borrower {
+	struct hash name; /* of the running frontend; none: no frontend asks */
+	uint32_t held; /* the number of the loan that it has on this mailbox, 0: none */
+	uint32_t next; /* the number of the loan that it wants in its place, 0: none */
+	struct charge spent; /* what it let in on the former */
 };
 
 enum query_purpose {
@@ -34,7 +43,8 @@ struct query {
 	bool authenticated; /* the client has proved who it is: its senders are not checked */
 	struct str client; /* address of the SMTP client, empty: not told */
 	uint64_t size; /* octets; 0: not declared; at most INT64_MAX */
-	uint64_t limit; /* octets that the mailbox may hold, as the MTA says; 0: the configuration says it */
+	struct limit limit; /* of the mailbox, as the asker says; not named: the configuration says it */
+	struct borrower borrower;
 	struct hash transaction; /* the SMTP transaction; none: this question is one of its own, ended by its answer */
 };
 

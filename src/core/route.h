@@ -8,6 +8,8 @@
 #include "core/address.h"
 #include "core/decide.h"
 
+#include <limits.h>
+
 /* Addresses that must, and must not, exist; empty: none. */
 struct route_canary {
 	struct str present, absent;
@@ -17,11 +19,13 @@ struct route_store {
 	struct str name;
 	uint64_t salt; /* tells this store's mailboxes from others'; changes when its settings do */
 	bool told_domain; /* asked about any domain; else its mailboxes are known by the local part alone */
+	bool ledger; /* it keeps a ledger of its own: a message is let in without asking only within what it lent */
 	bool path; /* answers for paths only (QUERY_PATH) */
 	struct route_canary canary;
 	struct terms terms; /* `domain` and `directory` are filled in per question */
 };
 
+#define ROUTE_ALL_STORES UINT_MAX
 #define ROUTE_DIRECTORIES_MAX 64 /* in one configuration */
 #define ROUTE_CANARIES_MAX 64 /* only so many of the first stores may have a canary */
 

@@ -67,6 +67,10 @@ struct answer {
 	struct charge charge; /* what others let into it */
 	uint64_t limit; /* octets, in force for it; 0: none */
 	uint32_t message_limit; /* the same for messages */
+	enum store_rule rule; /* by which it was judged; with state FACTS_FOUND */
+	uint64_t grace; /* octets, for RULE_FITS */
+	bool charged; /* the message was charged to it */
+	struct loan loan; /* for the borrower of the query */
 };
 
 #endif

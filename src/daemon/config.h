@@ -31,7 +31,7 @@ struct config_helper {
 
 struct config_store {
 	const char *name;
-	const struct blocking_type *type;
+	const struct store_kind *type;
 	const struct options_store *options;
 	struct blocking_conf blocking;
 	bool rule_given; /* else the rule is the type's default */

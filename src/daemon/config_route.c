@@ -63,7 +63,7 @@ static struct route_canary read_canary(struct config *c, const struct conf_secti
 /* ---- stores ---- */
 
 /* Fills store number i, which `s` describes, of a type that is known. */
-static void add_store(struct config *c, size_t i, const struct conf_section *s, const struct blocking_type *type,
+static void add_store(struct config *c, size_t i, const struct conf_section *s, const struct store_kind *type,
 	const struct options_store *o, const char *user, enum config_use use)
 {
 	struct config_store *store = &c->stores[i];
@@ -86,13 +86,14 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 	if ((o->canary.present || o->canary.absent) && i >= ROUTE_CANARIES_MAX)
 		conf_complain(c->conf, s, "canary", "only the first %d stores may have one", ROUTE_CANARIES_MAX);
 	config_settle_helper(c, s, user, use, &store->helper);
-	c->sets[i] = set_of(c, &store->helper, s->title, blocking_run, &store->blocking);
+	c->sets[i] = set_of(c, &store->helper, s->title, type->run ? type->run : blocking_run, &store->blocking);
 	if (type->check && !type->check(s->own, &err)) {
 		conf_complain(c->conf, s, NULL, "%s", err.text);
 		return;
 	}
 	if (type->prepare)
 		type->prepare(s->own, r->terms.rule);
+	r->ledger = type->keeps_ledger && type->keeps_ledger(s->own);
 	r->told_domain = type->told_domain && type->told_domain(s->own);
 	r->salt = digest(c, s, type->name, type->opts, store->helper.user, r->terms.rule);
 }

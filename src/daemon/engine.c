@@ -51,6 +51,21 @@ static void on_cancel(void *context, struct lookup *l)
 		stores[l->store]->type->cancel(stores[l->store], l);
 }
 
+static void tell(struct store *s, const struct news *news)
+{
+	if (s->type->tell)
+		s->type->tell(s, news);
+}
+
+static void on_tell(void *context, unsigned store, const struct news *news)
+{
+	struct engine *e = context;
+	for (size_t i = 0; store == ROUTE_ALL_STORES && i < e->stores_of->route.n_stores; i++)
+		tell(e->stores[i], news);
+	if (store != ROUTE_ALL_STORES)
+		tell(e->stores[store], news);
+}
+
 static void on_trust(void *context, bool of_directory, unsigned index, bool good)
 {
 	struct engine *e = context;
@@ -99,7 +114,9 @@ static struct store **open_stores(struct engine *e, struct config *c, struct nur
 {
 	struct store **stores = calloc(c->route.n_stores + 1, sizeof(struct store *));
 	for (size_t i = 0; stores && i < c->route.n_stores; i++) {
-		stores[i] = blocking_open(&e->loop, nursery, &c->stores[i].blocking, err);
+		const struct blocking_conf *conf = &c->stores[i].blocking;
+		stores[i] = conf->type->attach ? conf->type->attach(&e->loop, nursery, conf, err)
+					       : blocking_open(&e->loop, nursery, conf, err);
 		if (!stores[i]) {
 			close_stores(stores, i);
 			return NULL;
@@ -128,7 +145,12 @@ static struct directory **open_directories(struct engine *e, struct config *c, s
 bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, struct err *err)
 {
 	struct gate_stores reach = {
-		.context = e, .start = on_start, .cancel = on_cancel, .trust = on_trust, .odd = on_odd
+		.context = e,
+		.start = on_start,
+		.cancel = on_cancel,
+		.trust = on_trust,
+		.tell = on_tell,
+		.odd = on_odd,
 	};
 	*e = (struct engine){ .config = config_get(c), .stores_of = config_get(c), .nursery = nursery };
 	if (getrandom(&e->key, sizeof(e->key), 0) != sizeof(e->key))

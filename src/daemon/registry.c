@@ -5,7 +5,7 @@
 #include <string.h>
 
 extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front;
-extern const struct blocking_type maildir_type, mbox_type, path_type;
+extern const struct store_kind maildir_type, mbox_type, path_type;
 extern const struct directory_type file_directory, ldap_directory, sql_directory;
 
 static const struct registry_front fronts[] = {
@@ -16,7 +16,7 @@ static const struct registry_front fronts[] = {
 	{ &exim_quotad_front, &path_type },
 };
 
-static const struct blocking_type *const stores[] = { &maildir_type, &mbox_type };
+static const struct store_kind *const stores[] = { &maildir_type, &mbox_type };
 
 static const struct directory_type *const directories[] = {
 	&file_directory,
@@ -101,7 +101,7 @@ const struct registry_front *registry_front(const char *protocol)
 	return NULL;
 }
 
-const struct blocking_type *registry_store(const char *type)
+const struct store_kind *registry_store(const char *type)
 {
 	for (size_t i = 0; i < COUNT(stores); i++)
 		if (strcmp(stores[i]->name, type) == 0)

@@ -12,12 +12,12 @@
 /* A protocol of `listen`. Some bring the store that answers their questions; its options then stand in `listen`. */
 struct registry_front {
 	const struct front *front;
-	const struct blocking_type *store; /* null: questions go to the stores of the recipient's domain */
+	const struct store_kind *store; /* null: questions go to the stores of the recipient's domain */
 };
 
 /* Null when there is none of that name. */
 const struct registry_front *registry_front(const char *protocol);
-const struct blocking_type *registry_store(const char *type);
+const struct store_kind *registry_store(const char *type);
 const struct directory_type *registry_directory(const char *type);
 
 /* Every kind of section. */

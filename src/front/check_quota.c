@@ -205,7 +205,7 @@ static enum front_step ask_colon(struct check_quota_session *s, struct str line,
 	uint64_t limit = 0;
 	if (!rest.at || !str_u64(str_trim(rest), &limit) || !join(s, local, domain, &q->address))
 		return send_unknown(s, out, "request that is not user:domain:limit");
-	q->limit = limit > UINT64_MAX >> 20 ? UINT64_MAX : limit << 20;
+	q->limit = (struct limit){ .named = limit > 0, .octets = limit > UINT64_MAX >> 20 ? UINT64_MAX : limit << 20 };
 	return ask(s, q, false);
 }
 

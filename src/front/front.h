@@ -8,6 +8,7 @@
 #include "base/opt.h"
 #include "core/query.h"
 #include "core/verdict.h"
+#include "wire/seal.h"
 
 enum front_step {
 	FRONT_MORE, /* no whole request yet; all octets stay */
@@ -25,6 +26,9 @@ enum front_step {
 struct front_peer {
 	struct str host; /* the client's address, "" on a unix socket */
 	const struct hash_key *key; /* for transaction ids */
+	const struct seal_keys *keys; /* of the front's key_file, null: none */
+	msec now; /* of the loop's clock, and the time of day since 1970: when the connection, or the datagram, came */
+	msec wall;
 	unsigned listener;
 	uint64_t connection; /* unique in this process, 0 for a datagram */
 };
@@ -34,6 +38,9 @@ struct front {
 	const struct opt *opts; /* its own options of the `listen` section; the struct they fill is conf_size octets */
 	size_t conf_size;
 	size_t shared_size; /* zeroed octets kept per listener, shared by its sessions (0: none) */
+	bool shared_by_all; /* all listeners of this protocol share one such block */
+	/* The file with the keys that are to be in front_peer, null: none. May be null. */
+	const char *(*key_file)(const void *conf);
 	size_t session_size; /* zeroed octets per connection */
 	size_t request_max; /* octets a request may have; a longer one closes the connection */
 	bool datagrams; /* can be asked over "udp:" too: each datagram is a connection of its own with one request, whose

@@ -1,5 +1,5 @@
 /*
- * Blocking stores in helper processes: makes an asynchronous `struct store` of a `struct blocking_type`. Each question
+ * Blocking stores in helper processes: makes an asynchronous `struct store` of a `struct store_kind`. Each question
  * goes to a helper as one fixed record and comes back as one; a helper that was taken over by what it read can at most
  * tell wrong figures of a mailbox, in one clean line.
  */
@@ -8,15 +8,17 @@
 
 #include "io/pool.h"
 #include "store/store.h"
+#include "wire/seal.h"
 
 /* Outlives the store, and in the helper lasts as long as the process. */
 struct blocking_conf {
 	const char *name; /* of the store, for the log */
-	const struct blocking_type *type;
+	const struct store_kind *type;
 	const void *conf; /* the type's own */
 	unsigned helpers; /* 1..POOL_HELPERS_MAX */
 	msec hang; /* at least 1 */
 	size_t set; /* of the nursery */
+	const struct seal_keys *keys; /* of the type's key_file, null: none */
 };
 
 struct store *blocking_open(uv_loop_t *, struct nursery *, const struct blocking_conf *, struct err *);

@@ -157,7 +157,7 @@ static void maildir_ask(void *state, const struct mailbox *mailbox, bool firm, s
 	place_leave(&m->path);
 }
 
-const struct blocking_type maildir_type = {
+const struct store_kind maildir_type = {
 	.name = "maildir",
 	.opts = rows,
 	.conf_size = sizeof(struct maildir_conf),

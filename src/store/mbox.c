@@ -163,7 +163,7 @@ static void mbox_ask(void *state, const struct mailbox *mailbox, bool firm, stru
 	place_leave(&m->path);
 }
 
-const struct blocking_type mbox_type = {
+const struct store_kind mbox_type = {
 	.name = "mbox",
 	.opts = rows,
 	.conf_size = sizeof(struct mbox_conf),

@@ -162,7 +162,7 @@ static void path_ask(void *state, const struct mailbox *mailbox, bool firm, stru
 	}
 }
 
-const struct blocking_type path_type = {
+const struct store_kind path_type = {
 	.name = "path",
 	.opts = rows,
 	.conf_size = sizeof(struct path_conf),

@@ -13,6 +13,6 @@ struct path_conf {
 	uint64_t helpers;
 };
 
-extern const struct blocking_type path_type;
+extern const struct store_kind path_type;
 
 #endif

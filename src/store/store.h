@@ -12,9 +12,13 @@
 #include "core/decide.h"
 #include "core/lookup.h"
 
+struct blocking_conf;
+struct nursery;
+struct uv_loop_s;
+
 /* Blocking. open() runs in the helper, as the store's user; ask() may block, must not grow memory without bound, and
    must not trust the mailbox's text, which a stranger typed. */
-struct blocking_type {
+struct store_kind {
 	const char *name;
 	const struct opt *opts; /* its own options of the `store` section */
 	size_t conf_size; /* octets of the struct they fill */
@@ -29,6 +33,14 @@ struct blocking_type {
 	/* True when the store is told the domain (%d, %u or the whole address is used): only then is it asked about
 	   domains that no `domain` section gives it. */
 	bool (*told_domain)(const void *conf);
+	/* True when such a store keeps a ledger of its own: it looks at the claims of look-ups, and wants news. May be null. */
+	bool (*keeps_ledger)(const void *conf);
+	/* The file with the keys that are to be in blocking_conf, null: none. May be null. */
+	const char *(*key_file)(const void *conf);
+	/* A store that lives on the loop, and has helpers for what blocks: attach() opens it, run() is nursery_set.run
+	   (`arg` is a const struct blocking_conf). Both null: open, ask and close are called in helpers. */
+	struct store *(*attach)(struct uv_loop_s *, struct nursery *, const struct blocking_conf *, struct err *);
+	int (*run)(int fd, const void *arg);
 	void *(*open)(const void *conf, struct err *);
 	/* Fills facts (state, source, firm, figures); `firm` asks for facts fit to refuse on, whatever they cost. One line
 	   into `note`: what was read, or why it could not be told. */
@@ -40,6 +52,7 @@ struct blocking_type {
 struct store;
 struct store_type {
 	const char *name;
+	void (*tell)(struct store *, const struct news *); /* null: it keeps no ledger */
 	void (*start)(struct store *, struct lookup *);
 	void (*cancel)(struct store *, struct lookup *);
 	void (*close)(struct store *);

@@ -61,7 +61,7 @@ static void fake_close(void *state)
 	free(state);
 }
 
-static const struct blocking_type fake = {
+static const struct store_kind fake = {
 	.name = "fake",
 	.open = fake_open,
 	.ask = fake_ask,

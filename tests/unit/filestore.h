@@ -103,7 +103,7 @@ static inline void make_old(const char *name, time_t seconds)
 }
 
 struct opened {
-	const struct blocking_type *type;
+	const struct store_kind *type;
 	void *conf, *state;
 	struct err err;
 };
@@ -132,7 +132,7 @@ static inline void set_option(const struct opt *row, char *conf, const char *val
 }
 
 /* Options follow by name and value, up to a null name; several values of a list by several pairs. */
-static inline struct opened open_store(const struct blocking_type *type, enum store_rule rule, ...)
+static inline struct opened open_store(const struct store_kind *type, enum store_rule rule, ...)
 {
 	struct opened o = { .type = type, .conf = calloc(1, type->conf_size) };
 	va_list ap;

@@ -348,7 +348,7 @@ static void question_brings_what_only_the_asker_knows(void **state)
 	for (unsigned i = 0; i < COUNT(cases); i++) {
 		struct client *c = prepare(i, "joe@a.example", cases[i].limit == 200 ? 101 : 100, 0);
 		c->ask.query.purpose = PURPOSE_REPORT;
-		c->ask.query.limit = cases[i].limit;
+		c->ask.query.limit = (struct limit){ .named = cases[i].limit > 0, .octets = cases[i].limit };
 		c->ask.also = cases[i].also;
 		gate_ask(w.gate, &c->ask, w.now);
 		want(c, cases[i].reason);

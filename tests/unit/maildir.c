@@ -1,7 +1,7 @@
 /* What the maildir store believes of a maildirsize, and what it counts. */
 #include "filestore.h"
 
-extern const struct blocking_type maildir_type;
+extern const struct store_kind maildir_type;
 
 #define JOE "vmail/example.org/joe/Maildir"
 

@@ -1,7 +1,7 @@
 /* Where the maildir store looks for a mailbox, where it refuses to look, and what it says when there is none. */
 #include "filestore.h"
 
-extern const struct blocking_type maildir_type;
+extern const struct store_kind maildir_type;
 
 #define JOE "vmail/example.org/joe/Maildir"
 

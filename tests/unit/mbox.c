@@ -1,7 +1,7 @@
 /* What the mbox store counts, alone and in trees, and where it refuses to look. */
 #include "filestore.h"
 
-extern const struct blocking_type mbox_type;
+extern const struct store_kind mbox_type;
 
 static void test_file(void **state)
 {
