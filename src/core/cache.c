@@ -6,7 +6,7 @@
 /* How many places the hand looks at for one new mailbox: bounds the work of a question, not the cache. */
 #define LOOK_AT_MOST 1024
 
-_Static_assert(sizeof(struct entry) == 120, "a mailbox costs 120 octets and 4 of the table by hash");
+_Static_assert(sizeof(struct entry) == 136, "a mailbox costs 136 octets and 4 of the table by hash");
 
 struct cache {
 	struct entry *entries;
@@ -115,7 +115,9 @@ struct entry *cache_make(struct cache *c, struct hash h, uint32_t before)
 	e = c->count < c->capacity ? &c->entries[c->count++] : evict(c, before);
 	if (!e)
 		return NULL;
+	uint16_t epoch = (uint16_t)(e->epoch + 1); /* no record of who had this place before speaks of the new one */
 	memset(e, 0, sizeof(*e));
+	e->epoch = epoch;
 	memcpy(e->key, key, sizeof(key));
 	uint32_t *chain = chain_of(c, key);
 	e->next = *chain;
@@ -143,12 +145,29 @@ uint64_t cache_evicted(const struct cache *c)
 	return c->evicted;
 }
 
+void entry_set_loan(struct entry *e, const struct loan *loan, msec until)
+{
+	uint64_t lent = loan->octets >> 10;
+	e->loan = loan->number;
+	e->lent = lent < UINT32_MAX ? (uint32_t)lent : UINT32_MAX;
+	e->lent_messages = loan->messages < UINT16_MAX ? (uint16_t)loan->messages : UINT16_MAX;
+	e->lent_until = (uint32_t)(until / 1000);
+}
+
+bool entry_may_let_in(const struct entry *e, struct charge c, msec now)
+{
+	return e->loan && now / 1000 < e->lent_until &&
+	       (e->lent == UINT32_MAX || c.octets <= (uint64_t)e->lent << 10) &&
+	       (e->lent_messages == UINT16_MAX || c.messages <= e->lent_messages);
+}
+
 void entry_set_facts(struct entry *e, const struct facts *f)
 {
 	e->state = (uint8_t)f->state;
 	e->source = (uint8_t)f->source;
 	e->firm = f->firm;
 	e->foreign = f->foreign;
+	e->rule = f->ruled ? ((unsigned)f->rule + 1) & 15 : 0;
 	e->messages = f->messages;
 	e->message_limit = f->message_limit;
 	e->usage = f->usage;
@@ -165,6 +184,8 @@ struct facts entry_facts(const struct entry *e)
 		.source = (enum facts_source)e->source,
 		.firm = e->firm,
 		.foreign = e->foreign,
+		.ruled = e->rule > 0,
+		.rule = (enum store_rule)(e->rule ? e->rule - 1 : 0),
 		.messages = e->messages,
 		.message_limit = e->message_limit,
 		.usage = e->usage,

@@ -2,7 +2,7 @@
  * The cache: what is known of mailboxes, and what was let into them, in one table of fixed size. Cache and ledger are one
  * idea: a question is judged with usage + charges. It holds facts, never verdicts.
  *
- * At most 124 octets a mailbox, the table by hash included. When it is full, the least useful mailbox goes: one that
+ * At most 140 octets a mailbox, the table by hash included. When it is full, the least useful mailbox goes: one that
  * nobody asked for since the clock's hand came by, and that has no charges which a look-up now would keep (ledger
  * rule 5). A mailbox is known by 96 bits of a keyed hash of its name.
  */
@@ -23,7 +23,12 @@ struct entry {
 	uint8_t state; /* enum facts_state; FACTS_FAILED: nothing is known but charges */
 	uint8_t source;
 	uint8_t firm : 1, foreign : 1, wanted : 1;
+	uint8_t rule : 4; /* enum store_rule + 1, as the store names it; 0: it names none */
 	uint32_t full_since; /* seconds, 0: not full */
+	uint32_t loan; /* number of what the store lent (core/facts.h), 0: nothing */
+	uint32_t lent, lent_until; /* KiB, and seconds */
+	uint16_t lent_messages; /* of both, the greatest number stands for any */
+	uint16_t epoch; /* charges of a former one were handed over to the store's own ledger, see ledger.h */
 	uint32_t next; /* in the chain of its hash, index + 1 */
 };
 
@@ -49,6 +54,12 @@ struct entry *cache_at(struct cache *, uint32_t index);
 
 size_t cache_count(const struct cache *);
 uint64_t cache_evicted(const struct cache *); /* mailboxes put out for others since the start */
+
+/* What the store lent; its life ends at `until`. Of the octets whole KiB count. */
+void entry_set_loan(struct entry *, const struct loan *, msec until);
+
+/* True when so much, all in all, may be let in without asking the store. */
+bool entry_may_let_in(const struct entry *, struct charge, msec now);
 
 void entry_set_facts(struct entry *, const struct facts *);
 struct facts entry_facts(const struct entry *);

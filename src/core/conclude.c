@@ -44,7 +44,8 @@ static void waive(const struct gate *g, const struct ask *a, struct verdict *v)
 static bool is_charged(const struct ask *a, const struct probe *p)
 {
 	const struct verdict *v = &a->answer.verdict, *own = &p->answer.verdict;
-	return p->answer.facts.state == FACTS_FOUND && v->action == ACTION_PASS && v->waived != WAIVED_SHADOW &&
+	return p->answer.facts.state == FACTS_FOUND && a->query.purpose == PURPOSE_DELIVER &&
+	       v->action == ACTION_PASS && v->waived != WAIVED_SHADOW &&
 	       (own->reason == REASON_ROOM || (v->waived == WAIVED_BYPASS && own->reply));
 }
 
@@ -61,20 +62,85 @@ static bool is_charged_already(const struct ask *a, const struct probe *p)
 	return false;
 }
 
-/* Writes the ledger for one mailbox: rules 1 and 3. */
-static void book(struct gate *g, const struct ask *a, const struct probe *p, msec now)
+/* The message will not come to a mailbox at whose store it was charged, or may have been. */
+static void withdraw(struct gate *g, const struct ask *a, const struct probe *p)
 {
+	const struct news news = { .kind = NEWS_WITHDRAWN,
+		.transaction = a->query.transaction,
+		.mailbox = { .address = p->address.whole,
+			.local = p->address.local,
+			.domain = p->address.domain,
+			.home = p->home,
+			.host = p->host } };
+	if (g->stores.tell && !hash_is_none(news.transaction))
+		g->stores.tell(g->stores.context, (unsigned)(p->store - g->conf.route->stores), &news);
+}
+
+/* A sixteenth of what is left below `soft` percent of the limit; no limit, no end. */
+static uint64_t share(uint64_t limit, unsigned soft, uint64_t used, uint64_t no_end)
+{
+	uint64_t point = limit / 100 * soft + limit % 100 * soft / 100;
+	if (limit == 0)
+		return no_end;
+	return used < point ? (point - used) / 16 : 0;
+}
+
+/* Rule 10: the message was charged; what may its asker let in without asking? */
+static void lend(struct gate *g, const struct ask *a, struct probe *p, struct entry *e, msec now)
+{
+	const struct borrower *b = &a->query.borrower;
+	const struct answer *is = &p->answer;
+	struct charge all = tally_sum(&e->tally);
+	struct loan loan = { .number = b->next,
+		.octets = share(is->limit, g->conf.soft, octets_sum(is->facts.usage, all.octets), UINT64_MAX),
+		.messages = (uint32_t)share(
+			is->message_limit, g->conf.soft, (uint64_t)is->facts.messages + all.messages, UINT32_MAX),
+		.life = g->conf.ttl_low };
+	if (loan.octets != UINT64_MAX)
+		loan.octets &= ~UINT64_C(1023); /* a cache keeps whole KiB */
+	/* Of an alias, and of a mailbox whose ledger is elsewhere, nothing is ours to be lent. */
+	if (!b->next || a->members || p->store->ledger || is->verdict.stale || !loan.octets || !loan.messages)
+		return;
+	if (!loans_lend(g->loans, e, b, &loan, now))
+		return;
+	g->stats.lent++;
+	p->answer.loan = loan;
+}
+
+/* Writes the ledger for one mailbox: rules 1, 3 and 10. */
+static void book(struct gate *g, const struct ask *a, struct probe *p, msec now)
+{
+	const struct query *q = &a->query;
 	struct entry *e = a->members ? cache_peek(g->cache, p->key) : p->entry; /* others may have put it out */
+	bool borrower = !hash_is_none(q->borrower.name);
 	if (is_charged_already(a, p))
 		return;
+	if (e && borrower && q->purpose == PURPOSE_DELIVER)
+		loans_settle(g->loans, e, &q->borrower, now);
+	p->answer.charged = is_charged(a, p) && (p->charged || e);
 	if (!is_charged(a, p)) {
 		if (e)
-			ledger_refund(g->ledger, e, a->query.transaction);
+			ledger_refund(g->ledger, e, q->transaction);
+		if (p->charged || (q->purpose == PURPOSE_WITHDRAW && p->store->ledger))
+			withdraw(g, a, p);
+	} else if (p->charged) {
+		return; /* where the mailbox is */
 	} else if (e) {
-		ledger_charge(g->ledger, e, a->query.transaction, decide_size(&g->conf.rules, &a->query), now);
+		ledger_charge(g->ledger, e, q->transaction, decide_size(&g->conf.rules, q), now);
+		if (borrower && p->answer.verdict.reason == REASON_ROOM)
+			lend(g, a, p, e, now);
 	} else {
 		g->stats.uncharged++;
 	}
+}
+
+/* The message is here and was let in. */
+static void arrive(struct gate *g, const struct ask *a, msec now)
+{
+	const struct query *q = &a->query;
+	ledger_arrive(g->ledger, q->transaction, now);
+	if (a->members || !a->first.claimed) /* else its store knows */
+		gate_tell(g, NEWS_ARRIVED, q->transaction, q->size ? decide_size(&g->conf.rules, q) : 0);
 }
 
 /* While the last probe was waited for, other questions may have charged the mailboxes of those before it. False: one of them
@@ -104,6 +170,7 @@ void conclude(struct gate *g, struct ask *a, const struct probe *last, const cha
 	if (!are_still_right(g, a, last, now))
 		return;
 	const struct probe *chosen = choose(g, a);
+	bool writes = a->query.purpose == PURPOSE_DELIVER || a->query.purpose == PURPOSE_WITHDRAW;
 	a->answer = chosen->answer;
 	a->store = chosen->store;
 	a->limit = (struct limit){ .octets = chosen->answer.limit, .messages = chosen->answer.message_limit };
@@ -111,14 +178,16 @@ void conclude(struct gate *g, struct ask *a, const struct probe *last, const cha
 	a->cached = true;
 	waive(g, a, &a->answer.verdict);
 	list_each (n, &a->probes) {
-		const struct probe *p = list_of(n, struct probe, siblings);
+		struct probe *p = list_of(n, struct probe, siblings);
 		a->cached = a->cached && p->cached;
-		if (a->query.purpose == PURPOSE_DELIVER && p->answer.facts.state == FACTS_FOUND)
+		if (writes && p->answer.facts.state == FACTS_FOUND)
 			book(g, a, p, now);
 	}
+	a->answer.charged = chosen->answer.charged;
+	a->answer.loan = chosen->answer.loan;
 	if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.purpose == PURPOSE_DELIVER &&
 		a->answer.verdict.action == ACTION_PASS)
-		ledger_arrive(g->ledger, a->query.transaction, now);
+		arrive(g, a, now);
 	probes_release(g, a);
 	list_remove(&a->by_deadline);
 	a->active = false;

@@ -64,6 +64,28 @@ struct charge {
 	uint32_t messages;
 };
 
+static inline uint64_t octets_sum(uint64_t a, uint64_t b)
+{
+	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+}
+
+/* Both stop at the largest number. */
+static inline struct charge charge_sum(struct charge a, struct charge b)
+{
+	return (struct charge){
+		.octets = octets_sum(a.octets, b.octets),
+		.messages = a.messages > UINT32_MAX - b.messages ? UINT32_MAX : a.messages + b.messages,
+	};
+}
+
+/* What is left of `a` when as much of `b` as there is in it has gone. */
+static inline struct charge charge_less(struct charge a, struct charge b)
+{
+	a.octets -= b.octets < a.octets ? b.octets : a.octets;
+	a.messages -= b.messages < a.messages ? b.messages : a.messages;
+	return a;
+}
+
 /*
  * A part of the room below `soft`, lent by a backend to a frontend, which answers alone within it (rule 10 of the
  * ledger). The frontend gives it its number.

@@ -51,7 +51,7 @@ struct lookup *flight_find(struct flight *f, struct hash key, bool firm)
 	struct list *slot = slot_of(f, key);
 	list_each (n, slot) {
 		struct lookup *l = list_of(n, struct lookup, same_slot);
-		if (hash_eq(l->key, key) && (l->firm || !firm))
+		if (hash_eq(l->flight, key) && (l->firm || !firm))
 			return l;
 	}
 	return NULL;
@@ -72,7 +72,11 @@ struct lookup *flight_take(struct flight *f, struct hash key, bool firm, msec no
 	l->targets = STR("");
 	l->note[0] = '\0';
 	l->store_data = NULL;
-	l->key = key;
+	l->flight = l->key = key;
+	l->claim = (struct claim){ 0 };
+	l->others = (struct charge){ 0 };
+	l->charged = false;
+	l->loan = (struct loan){ 0 };
 	l->firm = firm;
 	l->begun = now;
 	l->active = true;

@@ -22,10 +22,11 @@ struct gate *gate_new(const struct gate_size *size, const struct gate_conf *conf
 	g->key = key;
 	g->cache = cache_new(size->mailboxes);
 	g->ledger = ledger_new(g->cache, size->transactions, size->charges, conf->settle);
+	g->loans = g->ledger ? loans_new(g->cache, g->ledger, size->loans ? size->loans : 1) : NULL;
 	g->flight = flight_new(size->lookups);
 	g->book = book_new(size->answers ? size->answers : 1, size->answer_octets);
 	g->probes = calloc(size->probes + 1, sizeof(*g->probes));
-	if (!g->cache || !g->ledger || !g->flight || !g->book || !g->probes) {
+	if (!g->cache || !g->ledger || !g->loans || !g->flight || !g->book || !g->probes) {
 		gate_free(g);
 		return NULL;
 	}
@@ -56,6 +57,7 @@ void gate_free(struct gate *g)
 		cancel_all(g);
 	assert(list_empty(&g->by_deadline));
 	flight_free(g->flight);
+	loans_free(g->loans);
 	ledger_free(g->ledger);
 	cache_free(g->cache);
 	book_free(g->book);
@@ -72,6 +74,8 @@ static void probe_begin(struct probe *p, struct ask *a, const struct probe *pare
 	p->phase = PROBE_DIRECTORY;
 	p->form = FORM_WHOLE;
 	p->of_sender = p->exact = p->listed = p->unlisted = p->firm_asked = false;
+	p->claim = 0;
+	p->wants_claim = p->claimed = p->charged = false;
 	p->canary = 0;
 	p->entry = NULL;
 	p->cached = true;
@@ -168,10 +172,10 @@ void probe_wait(struct gate *g, struct probe *p, struct lookup *l)
 	list_insert(at, &a->by_deadline);
 }
 
-struct lookup *probe_lookup(
-	struct gate *g, struct probe *p, struct hash key, bool firm, bool *fresh, const char **why, msec now)
+struct lookup *probe_lookup(struct gate *g, struct probe *p, struct hash key, struct hash flight, bool firm,
+	bool *fresh, const char **why, msec now)
 {
-	struct lookup *l = flight_find(g->flight, key, firm);
+	struct lookup *l = flight_find(g->flight, flight, firm);
 	p->cached = *fresh = false;
 	*why = "no answer in time";
 	if (now >= p->ask->deadline)
@@ -180,7 +184,7 @@ struct lookup *probe_lookup(
 		g->stats.joined++;
 		return now - l->begun < g->conf.timeout ? l : NULL;
 	}
-	l = flight_take(g->flight, key, firm, now);
+	l = flight_take(g->flight, flight, firm, now);
 	if (!l) {
 		g->stats.crowded++;
 		*why = "too many look-ups in flight";
@@ -188,6 +192,7 @@ struct lookup *probe_lookup(
 	}
 	*fresh = true;
 	l->gate = g;
+	l->key = key;
 	g->stats.lookups++;
 	return l;
 }
@@ -283,7 +288,7 @@ static void begin_recipient(struct gate *g, struct ask *a, struct probe *p, msec
 
 static bool checks_senders(const struct gate *g, const struct ask *a)
 {
-	return g->conf.route->checks_senders && a->query.sender.len && a->query.purpose != PURPOSE_PEEK;
+	return g->conf.route->checks_senders && a->query.sender.len && !query_asks_nobody(&a->query);
 }
 
 static void begin(struct gate *g, struct ask *a, msec now)
@@ -331,12 +336,20 @@ void gate_forget(struct gate *g, struct ask *a)
 	a->active = false;
 }
 
+void gate_tell(struct gate *g, enum news_kind kind, struct hash transaction, uint64_t size)
+{
+	const struct news news = { .kind = kind, .transaction = transaction, .size = size };
+	if (g->stores.tell && g->conf.route->has_ledgers && !hash_is_none(transaction))
+		g->stores.tell(g->stores.context, ROUTE_ALL_STORES, &news);
+}
+
 void gate_end(struct gate *g, struct hash transaction, bool abandoned, msec now)
 {
 	if (abandoned)
 		ledger_abandon(g->ledger, transaction);
 	else
 		ledger_end(g->ledger, transaction, now);
+	gate_tell(g, abandoned ? NEWS_ABANDONED : NEWS_ENDED, transaction, 0);
 }
 
 /* ---- time and change ---- */
@@ -364,7 +377,8 @@ void gate_configure(struct gate *g, const struct gate_conf *conf, msec now)
 
 msec gate_expiry(const struct gate *g)
 {
-	msec next = ledger_expiry(g->ledger);
+	msec next = ledger_expiry(g->ledger), loans = loans_expiry(g->loans);
+	next = loans < next ? loans : next;
 	if (!list_empty(&g->by_deadline)) {
 		msec deadline = list_of(g->by_deadline.next, struct ask, by_deadline)->deadline;
 		next = deadline < next ? deadline : next;
@@ -407,6 +421,7 @@ void gate_expire(struct gate *g, msec now)
 		answer_late(g, a, now);
 	}
 	ledger_expire(g->ledger, now);
+	loans_expire(g->loans, now);
 }
 
 struct gate_stats gate_stats(const struct gate *g)
@@ -416,6 +431,7 @@ struct gate_stats gate_stats(const struct gate *g)
 	s.evicted = cache_evicted(g->cache);
 	s.answers = book_count(g->book);
 	s.transactions = ledger_transactions(g->ledger);
+	s.loans = loans_count(g->loans);
 	list_each (n, &g->by_deadline)
 		s.waiting++;
 	return s;

@@ -53,6 +53,7 @@ struct gate_size {
 	size_t charges; /* of open transactions */
 	size_t probes; /* members of aliases under way at once */
 	size_t answers, answer_octets; /* of directories that are kept */
+	size_t loans; /* to frontends at once */
 };
 
 /* How stores and directories are reached. start() ends in exactly one lookup_done(), perhaps at once, unless cancel() came
@@ -119,8 +120,9 @@ struct ask {
 
 struct gate_stats {
 	uint64_t asked, hits, lookups, failed, late, joined, recounts, crowded, cut; /* since the start */
-	size_t mailboxes, answers, waiting, transactions;
+	size_t mailboxes, answers, waiting, transactions, loans;
 	uint64_t evicted, uncharged;
+	uint64_t claims, lent; /* questions put to a store's own ledger; loans given */
 };
 
 /* Null when there is no memory. `key` must come from a good source of randomness. */

@@ -5,6 +5,7 @@
 #include "core/book.h"
 #include "core/flight.h"
 #include "core/gate.h"
+#include "core/loans.h"
 
 struct gate {
 	struct gate_conf conf;
@@ -12,6 +13,7 @@ struct gate {
 	struct hash_key key;
 	struct cache *cache;
 	struct ledger *ledger;
+	struct loans *loans;
 	struct flight *flight;
 	struct book *book;
 	struct probe *probes;
@@ -19,10 +21,14 @@ struct gate {
 	struct list by_deadline; /* the asks that wait */
 	bool distrusted[ROUTE_DIRECTORIES_MAX]; /* directories whose canary is not well */
 	bool distrusted_stores[ROUTE_CANARIES_MAX];
+	uint64_t last_claim; /* the serial of the last look-up that asked a store's own ledger */
 	struct gate_stats stats;
 };
 
 /* ---- gate.c ---- */
+
+/* To all stores that keep a ledger of their own. */
+void gate_tell(struct gate *, enum news_kind, struct hash transaction, uint64_t size);
 
 /* The probe has come to its end, with p->answer. The note tells why, null: nothing to tell. When it was the last of its
    ask, the ask is answered; neither is to be touched after that. */
@@ -46,10 +52,11 @@ void probes_release(struct gate *, struct ask *);
 /* Waits for a look-up, until the ask's deadline. */
 void probe_wait(struct gate *, struct probe *, struct lookup *);
 
-/* A look-up for `key` to wait for: one in flight, or a new one that wants its text and start. Null when there is no
+/* A look-up of the mailbox `key` to wait for: one in flight by the name `flight`, or a new one that wants its text and
+   start. Null when there is no
    sense in waiting: *why tells. *fresh: it is new. */
-struct lookup *probe_lookup(
-	struct gate *, struct probe *, struct hash key, bool firm, bool *fresh, const char **why, msec now);
+struct lookup *probe_lookup(struct gate *, struct probe *, struct hash key, struct hash flight, bool firm, bool *fresh,
+	const char **why, msec now);
 
 /* The address, and the hints, as the text of a look-up. False when it does not fit; then the look-up is released. */
 bool lookup_set(struct gate *, struct lookup *, struct str whole, size_t local, size_t domain, const struct probe *);
@@ -67,9 +74,6 @@ void probe_start(struct gate *, struct probe *, msec now);
 /* A look-up in a store is done. */
 void probe_hear(struct gate *, struct probe *, const struct lookup *, msec now);
 
-/* Into the cache with what a store said, if there is a place and it is to be believed. */
-void probe_learn(struct gate *, struct lookup *, msec now);
-
 /* The name in the cache of the mailbox that the probe's store has for an address. */
 struct hash probe_key(const struct gate *, const struct probe *, const struct address *);
 
@@ -85,6 +89,32 @@ bool probe_is_still_right(struct gate *, struct probe *, msec now);
 
 /* Its deadline has come, or nobody could be asked: the last known facts serve. */
 void probe_unanswered(struct gate *, struct probe *, const char *note, msec now);
+
+/* ---- learn.c ---- */
+
+/* Into the cache with what a store said, if there is a place and it is to be believed. */
+void probe_learn(struct gate *, struct lookup *, msec now);
+
+/*
+ * The figures of a look-up begun before that of the known ones say nothing new. `ledger`: they come from a store that keeps a
+ * ledger of its own; then growth pays there, and `taken` tells how old they are.
+ */
+void learn_facts(struct gate *, struct entry *, struct facts *is, bool ledger, msec begun);
+
+/* "No such mailbox" of a store with a canary stays out of the cache until the canary was asked about. */
+bool probe_is_doubtful(const struct gate *, const struct lookup *);
+
+/* ---- claim.c: stores with a ledger of their own ---- */
+
+/* May this message be let in without asking the store? Within what it lent; but when the message is here, only if its
+   recipient was let in so: else the store has its charge, and must know its true size. The entry may be null. */
+bool claim_is_needless(struct gate *, const struct probe *, const struct entry *, msec now);
+
+/* Fills the claim of a fresh look-up: whoever starts one there asks for himself. */
+void claim_make(struct gate *, struct probe *, struct lookup *);
+
+/* The store has answered: what was let in here alone is in its ledger now, and there is a new loan. */
+void claim_learn(struct gate *, struct entry *, const struct lookup *, msec now);
 
 /* ---- resolve.c: directories ---- */
 

@@ -8,7 +8,8 @@
 #define NONE UINT32_MAX
 
 struct record { /* one charge of an open transaction */
-	uint64_t octets;
+	uint64_t octets : 48;
+	uint64_t epoch : 16; /* of the mailbox; another one: it was handed over, or the mailbox has gone */
 	uint32_t mailbox; /* index in the cache; it is not evicted while the charge stands */
 	uint32_t next; /* of the same transaction, or of the free ones */
 };
@@ -117,11 +118,17 @@ static void release_record(struct ledger *l, struct transaction *t, uint32_t *li
 	t->n--;
 }
 
-/* One message of a transaction that ended at `ended`, which may lie before the clock's start. */
-static void put_ended(struct ledger *l, struct entry *e, uint64_t octets, msec ended)
+/* What was let in by transactions that ended at `ended`, which may lie before the clock's start. */
+static void put_ended(struct ledger *l, struct entry *e, struct charge c, msec ended)
 {
 	uint32_t width = (uint32_t)(l->settle / 2000);
-	tally_end(&e->tally, octets, ended > 0 ? (uint32_t)(ended / 1000) : 0, width ? width : 1);
+	tally_end(&e->tally, c, ended > 0 ? (uint32_t)(ended / 1000) : 0, width ? width : 1);
+}
+
+/* Is it still among the charges of its mailbox here? */
+static bool stands(const struct ledger *l, const struct record *r)
+{
+	return cache_at(l->cache, r->mailbox)->epoch == r->epoch;
 }
 
 static void end_charges(struct ledger *l, struct transaction *t, bool given_back, msec ended)
@@ -129,9 +136,11 @@ static void end_charges(struct ledger *l, struct transaction *t, bool given_back
 	while (t->first != NONE) {
 		struct record *r = &l->records[t->first];
 		struct entry *e = cache_at(l->cache, r->mailbox);
-		tally_unopen(&e->tally, r->octets);
-		if (!given_back)
-			put_ended(l, e, r->octets, ended);
+		if (stands(l, r)) {
+			tally_unopen(&e->tally, r->octets);
+			if (!given_back)
+				put_ended(l, e, (struct charge){ r->octets, 1 }, ended);
+		}
 		release_record(l, t, &t->first);
 	}
 }
@@ -174,6 +183,8 @@ struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash
 	uint32_t *link;
 	struct transaction *t = all.messages ? find(l, id) : NULL;
 	const struct record *own = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
+	if (own && !stands(l, own))
+		own = NULL;
 	/* Newer figures may have it, and have paid for it: then it is not known to be among the charges. */
 	bool arrived = t && has_arrived(t, e) && entry_facts(e).taken == t->arrived_taken;
 	uint64_t octets = own ? own->octets : arrived ? t->arrived_octets : 0;
@@ -199,21 +210,24 @@ void ledger_charge(struct ledger *l, struct entry *e, struct hash id, uint64_t o
 	struct record *r = t ? record_of(l, t, mailbox, &link) : NULL;
 	if (t && has_arrived(t, e))
 		return;
-	if (r) {
+	if (r && stands(l, r)) {
 		tally_unopen(&e->tally, r->octets);
+	} else if (r) {
+		r->epoch = e->epoch;
 	} else if (!t || t->arrived || t->n == LEDGER_MAILBOXES || l->free_record == NONE) {
-		put_ended(l, e, octets, now);
+		put_ended(l, e, (struct charge){ octets, 1 }, now);
 		return;
 	} else {
 		uint32_t i = l->free_record;
 		r = &l->records[i];
 		l->free_record = r->next;
 		r->mailbox = mailbox;
+		r->epoch = e->epoch;
 		r->next = t->first;
 		t->first = i;
 		t->n++;
 	}
-	r->octets = octets;
+	r->octets = octets & LEDGER_CHARGE_MOST;
 	tally_open(&e->tally, octets);
 }
 
@@ -224,8 +238,39 @@ void ledger_refund(struct ledger *l, struct entry *e, struct hash id)
 	const struct record *r = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
 	if (!r)
 		return;
-	tally_unopen(&e->tally, r->octets);
+	if (stands(l, r))
+		tally_unopen(&e->tally, r->octets);
 	release_record(l, t, link);
+}
+
+bool ledger_has(struct ledger *l, const struct entry *e, struct hash id)
+{
+	uint32_t *link;
+	struct transaction *t = find(l, id);
+	const struct record *r = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
+	return (r && stands(l, r)) || (t && has_arrived(t, e));
+}
+
+void ledger_hand_over(struct ledger *l, struct entry *e, struct charge spent, msec now)
+{
+	struct charge rest = tally_sum(&e->tally);
+	if (spent.messages == 0)
+		return;
+	e->epoch += e->tally.open_messages > 0;
+	memset(&e->tally, 0, sizeof(e->tally));
+	if (rest.messages <= spent.messages)
+		return;
+	rest.messages -= spent.messages;
+	rest.octets -= spent.octets < rest.octets ? spent.octets : rest.octets;
+	put_ended(l, e, rest, now);
+}
+
+void ledger_take_over(struct ledger *l, struct entry *e, struct charge spent, msec now)
+{
+	if (spent.messages == 0)
+		return;
+	spent.octets = at_most(spent.octets);
+	put_ended(l, e, spent, now);
 }
 
 void ledger_resize(struct ledger *l, struct hash id, uint64_t octets)
@@ -235,9 +280,11 @@ void ledger_resize(struct ledger *l, struct hash id, uint64_t octets)
 	for (uint32_t i = t ? t->first : NONE; i != NONE; i = l->records[i].next) {
 		struct record *r = &l->records[i];
 		struct entry *e = cache_at(l->cache, r->mailbox);
+		if (!stands(l, r))
+			continue;
 		tally_unopen(&e->tally, r->octets);
 		tally_open(&e->tally, octets);
-		r->octets = octets;
+		r->octets = octets & LEDGER_CHARGE_MOST;
 	}
 }
 
@@ -247,7 +294,7 @@ void ledger_arrive(struct ledger *l, struct hash id, msec now)
 	if (!t || t->arrived)
 		return;
 	t->arrived = true;
-	if (t->n == 1) {
+	if (t->n == 1 && stands(l, &l->records[t->first])) {
 		const struct record *r = &l->records[t->first];
 		const struct entry *e = cache_at(l->cache, r->mailbox);
 		memcpy(t->arrived_key, e->key, sizeof(t->arrived_key));

@@ -12,7 +12,8 @@
 #include "core/cache.h"
 
 #define LEDGER_MAILBOXES 256 /* per transaction */
-#define LEDGER_CHARGE_MOST (UINT64_C(1) << 48) /* octets of one charge; more is that. So no sum of charges overflows */
+#define LEDGER_CHARGE_MOST                                                                                             \
+	((UINT64_C(1) << 48) - 1) /* octets of one charge; more is that. So no sum of charges overflows */
 #define LEDGER_OPEN_MOST SECONDS(30 * 60) /* rule 7: a transaction still open then is over */
 
 struct ledger;
@@ -31,6 +32,18 @@ void ledger_charge(struct ledger *, struct entry *, struct hash id, uint64_t oct
 
 /* A refusal removes it (rule 3). */
 void ledger_refund(struct ledger *, struct entry *, struct hash id);
+
+/*
+ * Of the charges on this mailbox `spent` are in the ledger of its store now, those of open transactions among them: they
+ * go. What was let in after that was summed up stays, as if by transactions that have ended.
+ */
+void ledger_hand_over(struct ledger *, struct entry *, struct charge spent, msec now);
+
+/* What a frontend let in on a loan: charges of transactions that have ended. */
+void ledger_take_over(struct ledger *, struct entry *, struct charge spent, msec now);
+
+/* True when the transaction has a charge on this mailbox here. */
+bool ledger_has(struct ledger *, const struct entry *, struct hash id);
 
 /* The true size became known: every charge of the transaction becomes `octets` (rule 4). */
 void ledger_resize(struct ledger *, struct hash id, uint64_t octets);

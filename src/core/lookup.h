@@ -52,7 +52,8 @@ struct lookup {
 	struct list in_flight; /* all look-ups, oldest first */
 	struct list same_slot; /* those of one slot of the table by key */
 	struct list waiting; /* the asks that wait for it */
-	struct hash key;
+	struct hash flight; /* by which others find it, to wait for it too */
+	struct hash key; /* of the mailbox */
 	struct gate *gate;
 	bool active;
 

@@ -6,6 +6,7 @@ enum outcome {
 	JUDGED,
 	NEXT, /* this store does not know the address */
 	WANTS_FIRM, /* a refusal on facts that are not firm */
+	WANTS_CLAIM, /* a message that only the store's own ledger may let in */
 };
 
 /* What is known of the mailbox that is being looked at. */
@@ -14,6 +15,8 @@ struct finding {
 	struct facts facts;
 	const char *note; /* null: the facts stood in the cache */
 	bool stale;
+	bool claimed; /* the store's own ledger was asked for this very question */
+	struct charge others; /* what is in that ledger beside it */
 	/* with state FACTS_FOUND */
 	struct terms terms;
 	struct limit limit;
@@ -22,23 +25,33 @@ struct finding {
 
 static void pursue(struct gate *g, struct probe *p, msec now);
 
+/* What others let in, as far as it is known here. */
+static struct charge known_charge(struct gate *g, const struct ask *a, const struct entry *e)
+{
+	struct charge known = ledger_others(g->ledger, e, a->query.transaction);
+	if (hash_is_none(a->query.borrower.name))
+		return known;
+	return loans_weigh(g->loans, e, &a->query.borrower, known);
+}
+
 /* Whose limit and rule hold, and what was let in. */
 static void weigh(struct gate *g, const struct probe *p, struct finding *f)
 {
 	const struct ask *a = p->ask;
 	f->terms = p->store->terms;
-	f->charge = a->also;
+	f->charge = charge_sum(a->also, f->others);
+	if (f->facts.ruled) {
+		f->terms.rule = f->facts.rule;
+		f->terms.grace = 0; /* it is in the store's limit */
+	}
 	if (p->route)
 		f->terms.domain = p->route->limit;
 	f->terms.directory = p->limit;
 	if (a->query.limit.named)
 		f->terms.directory = a->query.limit;
 	f->limit = decide_limit(&f->terms, &f->facts);
-	if (f->entry) {
-		struct charge known = ledger_others(g->ledger, f->entry, a->query.transaction);
-		f->charge.octets += known.octets;
-		f->charge.messages += known.messages;
-	}
+	if (f->entry && !f->claimed)
+		f->charge = charge_sum(f->charge, known_charge(g, a, f->entry));
 }
 
 static void explain(const struct probe *p, const struct finding *f, bool firm_wanted)
@@ -77,17 +90,27 @@ static void keep_full_since(struct finding *f, msec now)
 /* Nobody is refused on these facts while firm ones can be had. */
 static bool is_weak(const struct probe *p, const struct finding *f)
 {
-	return !f->facts.firm && !f->stale && !p->firm_asked && p->ask->query.purpose != PURPOSE_PEEK;
+	return !f->facts.firm && !f->stale && !p->firm_asked && !query_asks_nobody(&p->ask->query);
+}
+
+static bool wants_claim(
+	struct gate *g, const struct probe *p, const struct finding *f, const struct verdict *verdict, msec now)
+{
+	return p->store->ledger && p->ask->query.purpose == PURPOSE_DELIVER && !f->claimed && !f->stale &&
+	       verdict->reason == REASON_ROOM && !claim_is_needless(g, p, f->entry, now);
 }
 
 static void put_answer(struct probe *p, const struct finding *f, const struct verdict *verdict)
 {
 	p->entry = f->entry;
+	p->claimed = f->claimed;
 	p->answer = (struct answer){ .verdict = *verdict,
 		.facts = f->facts,
 		.charge = f->charge,
 		.limit = f->limit.octets,
-		.message_limit = f->limit.messages };
+		.message_limit = f->limit.messages,
+		.rule = f->terms.rule,
+		.grace = f->terms.grace };
 	p->answer.verdict.stale = f->stale;
 }
 
@@ -105,6 +128,8 @@ static enum outcome judge(struct gate *g, struct probe *p, struct finding *f, ms
 	explain(p, f, weak);
 	if (weak)
 		return WANTS_FIRM;
+	if (wants_claim(g, p, f, &verdict, now))
+		return WANTS_CLAIM;
 	put_answer(p, f, &verdict);
 	probe_done(g, p, f->note, now);
 	return JUDGED;
@@ -117,12 +142,6 @@ static bool reaches(uint64_t used, uint64_t limit, unsigned percent)
 	return limit && used >= limit / 100 * percent + limit % 100 * percent / 100;
 }
 
-static uint64_t sum(uint64_t a, uint64_t b, uint64_t c)
-{
-	a = a > UINT64_MAX - b ? UINT64_MAX : a + b;
-	return a > UINT64_MAX - c ? UINT64_MAX : a + c;
-}
-
 /* By usage, charges and this message; rule 9 of the ledger: charges that reach `soft` end the facts early. */
 static msec lifetime(const struct gate *g, const struct ask *a, const struct finding *f)
 {
@@ -131,8 +150,8 @@ static msec lifetime(const struct gate *g, const struct ask *a, const struct fin
 		return c->ttl_high; /* the MTA holds the limit: how near it is, only the MTA knows */
 	if (f->facts.state != FACTS_FOUND)
 		return c->ttl_none;
-	uint64_t used = sum(f->facts.usage, f->charge.octets, decide_size(&c->rules, &a->query));
-	uint64_t messages = sum(f->facts.messages, f->charge.messages, 1);
+	uint64_t used = octets_sum(octets_sum(f->facts.usage, f->charge.octets), decide_size(&c->rules, &a->query));
+	uint64_t messages = octets_sum(octets_sum(f->facts.messages, f->charge.messages), 1);
 	if (!reaches(used, f->limit.octets, c->soft) && !reaches(messages, f->limit.messages, c->soft))
 		return c->ttl_low;
 	if (f->charge.messages || reaches(used, f->limit.octets, c->hard) ||
@@ -145,7 +164,7 @@ static bool is_fresh(const struct gate *g, const struct ask *a, const struct fin
 {
 	if (f->facts.state == FACTS_FAILED)
 		return false;
-	return a->query.purpose == PURPOSE_PEEK || now - f->facts.taken < lifetime(g, a, f);
+	return query_asks_nobody(&a->query) || now - f->facts.taken < lifetime(g, a, f);
 }
 
 /* ---- asking stores ---- */
@@ -198,7 +217,10 @@ void probe_ask(struct gate *g, struct probe *p, struct hash key, const struct ad
 	const struct ask *a = p->ask;
 	const char *why;
 	bool fresh, path = a->query.kind == QUERY_PATH;
-	struct lookup *l = probe_lookup(g, p, key, firm, &fresh, &why, now);
+	struct hash flight = key;
+	if (p->wants_claim)
+		flight.b ^= g->last_claim + 1; /* nobody else's */
+	struct lookup *l = probe_lookup(g, p, key, flight, firm, &fresh, &why, now);
 	if (!l) {
 		probe_unanswered(g, p, why, now);
 		return;
@@ -206,6 +228,8 @@ void probe_ask(struct gate *g, struct probe *p, struct hash key, const struct ad
 	if (fresh) {
 		l->store = (unsigned)(p->store - g->conf.route->stores);
 		g->stats.recounts += firm && !path;
+		if (p->store->ledger && p->phase == PROBE_STORE)
+			claim_make(g, p, l);
 		if (!lookup_set(g, l, path ? a->query.address : name->whole, name->local.len, name->domain.len, p)) {
 			probe_unanswered(g, p, "the name is too long", now);
 			return;
@@ -221,9 +245,21 @@ static void ask_store(struct gate *g, struct probe *p, bool firm, msec now)
 	probe_ask(g, p, p->key, &p->address, firm, now);
 }
 
+/* After a look at one store's facts. False: this store does not know the address. */
+static bool go_on(struct gate *g, struct probe *p, enum outcome outcome, msec now)
+{
+	p->firm_asked = p->firm_asked || outcome == WANTS_FIRM;
+	p->wants_claim = outcome == WANTS_CLAIM;
+	if (outcome == WANTS_FIRM || outcome == WANTS_CLAIM)
+		ask_store(g, p, outcome == WANTS_FIRM, now);
+	return outcome != NEXT;
+}
+
 bool probe_is_still_right(struct gate *g, struct probe *p, msec now)
 {
 	struct answer *is = &p->answer;
+	if (p->claimed)
+		return true; /* the store's own ledger has said so */
 	struct finding f = { .entry = cache_peek(g->cache, p->key), .facts = is->facts, .stale = is->verdict.stale };
 	if (f.entry && f.entry->state == FACTS_FOUND)
 		f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
@@ -233,8 +269,7 @@ bool probe_is_still_right(struct gate *g, struct probe *p, msec now)
 	if (verdict.action != ACTION_PASS && is->verdict.action == ACTION_PASS && is_weak(p, &f)) {
 		p->phase = PROBE_STORE;
 		p->ask->pending++;
-		p->firm_asked = true;
-		ask_store(g, p, true, now);
+		go_on(g, p, WANTS_FIRM, now);
 		return false;
 	}
 	put_answer(p, &f, &verdict);
@@ -266,19 +301,14 @@ static void pursue(struct gate *g, struct probe *p, msec now)
 	const struct ask *a = p->ask;
 	while ((p->store = next_store(g, p))) {
 		struct finding f = known(g, p);
-		p->firm_asked = false;
+		p->firm_asked = p->wants_claim = false;
 		if (!is_fresh(g, a, &f, now)) {
-			if (a->query.purpose == PURPOSE_PEEK)
+			if (query_asks_nobody(&a->query))
 				continue;
 			ask_store(g, p, a->query.kind == QUERY_PATH, now);
 			return;
 		}
-		enum outcome outcome = judge(g, p, &f, now);
-		if (outcome == WANTS_FIRM) {
-			p->firm_asked = true;
-			ask_store(g, p, true, now);
-		}
-		if (outcome != NEXT)
+		if (go_on(g, p, judge(g, p, &f, now), now))
 			return;
 	}
 	bool ours = p->route != &g->conf.route->any || p->parent || p->exact;
@@ -293,48 +323,23 @@ void probe_start(struct gate *g, struct probe *p, msec now)
 	pursue(g, p, now);
 }
 
-/* One that is not to be believed yet stays out of the cache. */
-static bool is_doubtful(const struct gate *g, const struct lookup *l)
-{
-	const struct route_store *s = &g->conf.route->stores[l->store];
-	return l->facts.state == FACTS_NO_MAILBOX && canary_guards(&s->canary) &&
-	       !canary_is(&s->canary, l->mailbox.address);
-}
-
-/* The figures of a look-up begun before that of the known ones say nothing new. */
-static void learn(struct gate *g, struct hash key, struct facts *is, msec begun, msec now)
-{
-	struct entry *e = cache_make(g->cache, key, ledger_before(g->ledger, now));
-	is->taken = begun;
-	if (!e)
-		return;
-	struct facts was = entry_facts(e);
-	if (was.state != FACTS_FAILED && was.taken > begun)
-		return;
-	is->full_since = was.full_since;
-	ledger_settle(g->ledger, e, &was, is, begun);
-	entry_set_facts(e, is);
-}
-
-void probe_learn(struct gate *g, struct lookup *l, msec now)
-{
-	if (l->facts.state == FACTS_FAILED)
-		g->stats.failed++;
-	else if (!is_doubtful(g, l))
-		learn(g, l->key, &l->facts, l->begun, now);
-}
-
 void probe_believe(struct gate *g, struct probe *p, msec now)
 {
 	struct facts none = { .state = FACTS_NO_MAILBOX };
+	struct entry *e = cache_make(g->cache, p->key, ledger_before(g->ledger, now));
 	p->phase = PROBE_STORE;
-	learn(g, p->key, &none, p->negative_taken, now);
+	if (e)
+		learn_facts(g, e, &none, p->store->ledger, p->negative_taken);
 	pursue(g, p, now);
 }
 
 void probe_hear(struct gate *g, struct probe *p, const struct lookup *l, msec now)
 {
-	struct finding f = { .entry = cache_peek(g->cache, l->key), .facts = l->facts, .note = l->note };
+	struct finding f = { .entry = cache_peek(g->cache, l->key),
+		.facts = l->facts,
+		.note = l->note,
+		.claimed = p->claim && p->claim == l->claim.serial,
+		.others = l->others };
 	if (l->facts.state == FACTS_FAILED) {
 		probe_unanswered(g, p, l->note, now);
 		return;
@@ -343,20 +348,19 @@ void probe_hear(struct gate *g, struct probe *p, const struct lookup *l, msec no
 		canary_hear(g, p, l, now);
 		return;
 	}
-	if (is_doubtful(g, l)) {
+	if (probe_is_doubtful(g, l)) {
 		explain(p, &f, false);
 		canary_start(g, p, l->begun, now);
 		return;
 	}
-	if (f.entry)
+	if (f.claimed)
+		p->charged = l->charged;
+	else if (l->charged)
+		f.others = charge_sum(f.others, (struct charge){ l->claim.size, 1 });
+	if (f.entry && !f.claimed)
 		f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
 	if (f.facts.state == FACTS_FOUND)
 		weigh(g, p, &f);
-	enum outcome outcome = judge(g, p, &f, now);
-	if (outcome == WANTS_FIRM) {
-		p->firm_asked = true;
-		ask_store(g, p, true, now);
-	} else if (outcome == NEXT) {
+	if (!go_on(g, p, judge(g, p, &f, now), now))
 		pursue(g, p, now);
-	}
 }

@@ -45,6 +45,10 @@ struct probe {
 	bool listed; /* a directory that lists all addresses does not list this one */
 	bool unlisted; /* a directory does not know it, but does not list all */
 	bool firm_asked;
+	bool wants_claim; /* no look-up of others will do */
+	uint64_t claim; /* serial of the look-up by which it asked a store's own ledger, 0: none */
+	bool claimed; /* that ledger's answer is p->answer */
+	bool charged; /* and the message was charged there */
 	unsigned
 		canary; /* PROBE_CANARY, PROBE_STORE_CANARY: 0: the one that must exist is asked about, 1: the one that must not */
 	size_t candidate; /* next directory or store to be tried */

@@ -31,6 +31,7 @@ struct borrower {
 enum query_purpose {
 	PURPOSE_DELIVER, /* a message will come: a pass is charged */
 	PURPOSE_REPORT, /* somebody only wants to know: nothing is charged */
+	PURPOSE_WITHDRAW, /* no message will come there: its transaction's charge is taken back, no store is asked */
 	PURPOSE_PEEK, /* answer from what is in the cache, ask no store, charge nothing */
 };
 
@@ -47,6 +48,12 @@ struct query {
 	struct borrower borrower;
 	struct hash transaction; /* the SMTP transaction; none: this question is one of its own, ended by its answer */
 };
+
+/* True when no store and no directory is to be asked: what is known must do. */
+static inline bool query_asks_nobody(const struct query *q)
+{
+	return q->purpose == PURPOSE_PEEK || q->purpose == PURPOSE_WITHDRAW;
+}
 
 /* The front's input moved from `from` (len octets) to `to`: slices that looked into it follow. */
 void query_move(struct query *q, const char *from, size_t len, const char *to);

@@ -91,7 +91,7 @@ void resolve_ask(struct gate *g, struct probe *p, struct hash key, const struct 
 {
 	const char *why;
 	bool fresh;
-	struct lookup *l = probe_lookup(g, p, key, false, &fresh, &why, now);
+	struct lookup *l = probe_lookup(g, p, key, key, false, &fresh, &why, now);
 	if (!l) {
 		resolve_unanswered(g, p, why, now);
 		return;
@@ -112,7 +112,7 @@ void resolve_ask(struct gate *g, struct probe *p, struct hash key, const struct 
 static bool is_fresh(const struct probe *p, const struct book_entry *e, msec now)
 {
 	bool none = e->listing != LISTING_TARGETS;
-	return p->ask->query.purpose == PURPOSE_PEEK ||
+	return query_asks_nobody(&p->ask->query) ||
 	       now - e->taken < (none ? p->directory->ttl_none : p->directory->ttl);
 }
 
@@ -145,7 +145,7 @@ void resolve_go_on(struct gate *g, struct probe *p, msec now)
 		struct hash key = resolve_key(g, p->directory, form.whole);
 		const struct book_entry *e = book_find(g->book, key);
 		if (!e || !is_fresh(p, e, now)) {
-			if (p->ask->query.purpose == PURPOSE_PEEK)
+			if (query_asks_nobody(&p->ask->query))
 				continue;
 			resolve_ask(g, p, key, &form, now);
 			return;

@@ -51,6 +51,7 @@ struct route {
 	size_t n_stores;
 	const struct route_directory *directories;
 	size_t n_directories;
+	bool has_ledgers; /* some store keeps one of its own */
 	bool checks_senders; /* some domain does */
 	const struct route_domain *domains; /* sorted by route_compare() */
 	size_t n_domains;

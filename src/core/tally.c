@@ -2,21 +2,47 @@
 
 #include <string.h>
 
-static uint64_t add(uint64_t a, uint64_t b)
+static struct charge open_of(const struct tally *t)
 {
-	return a > UINT64_MAX - b ? UINT64_MAX : a + b;
+	return (struct charge){ t->open_octets, t->open_messages };
+}
+
+static void set_open(struct tally *t, struct charge c)
+{
+	t->open_octets = c.octets;
+	t->open_messages = c.messages;
+}
+
+static struct charge slot_of(const struct tally *t, int i)
+{
+	return (struct charge){ t->slot[i].octets, t->slot[i].messages };
+}
+
+static void put_into(struct tally *t, int i, struct charge c)
+{
+	c = charge_sum(slot_of(t, i), c);
+	t->slot[i].octets = c.octets;
+	t->slot[i].messages = c.messages;
+}
+
+void tally_lend(struct tally *t, struct charge c)
+{
+	set_open(t, charge_sum(open_of(t), c));
+}
+
+void tally_unlend(struct tally *t, struct charge c)
+{
+	set_open(t, charge_less(open_of(t), c));
 }
 
 void tally_open(struct tally *t, uint64_t octets)
 {
-	t->open_octets = add(t->open_octets, octets);
-	t->open_messages++;
+	tally_lend(t, (struct charge){ octets, 1 });
 }
 
 void tally_unopen(struct tally *t, uint64_t octets)
 {
-	t->open_octets -= octets < t->open_octets ? octets : t->open_octets;
-	t->open_messages -= t->open_messages > 0;
+	tally_unlend(t, (struct charge){ octets, 1 });
 }
 
 /* Slot 0 is gone; the others move up. */
@@ -44,24 +70,22 @@ static int slot_for(const struct tally *t, int n, uint32_t ended, uint32_t width
 	return n > 0 && ended / width == t->slot[n - 1].ended / width ? n - 1 : n;
 }
 
-void tally_end(struct tally *t, uint64_t octets, uint32_t ended, uint32_t width)
+void tally_end(struct tally *t, struct charge c, uint32_t ended, uint32_t width)
 {
 	int at = slot_for(t, used(t), ended, width);
 	if (at == TALLY_SLOTS) {
-		t->slot[1].octets = add(t->slot[1].octets, t->slot[0].octets);
-		t->slot[1].messages += t->slot[0].messages;
+		put_into(t, 1, slot_of(t, 0));
 		shift(t);
 		at--;
 	}
-	t->slot[at].octets = add(t->slot[at].octets, octets);
-	t->slot[at].messages++;
+	put_into(t, at, c);
 	if (t->slot[at].ended < ended)
 		t->slot[at].ended = ended;
 }
 
 void tally_pay(struct tally *t, uint64_t octets, uint32_t messages)
 {
-	t->paid = add(t->paid, octets);
+	t->paid = octets_sum(t->paid, octets);
 	while (t->slot[0].messages > 0 && t->paid >= t->slot[0].octets - t->slot[0].octets / 8) {
 		t->paid -= t->paid < t->slot[0].octets ? t->paid : t->slot[0].octets;
 		messages -= messages < t->slot[0].messages ? messages : t->slot[0].messages;
@@ -86,11 +110,9 @@ void tally_drop(struct tally *t, uint32_t before)
 
 struct charge tally_sum(const struct tally *t)
 {
-	struct charge c = { t->open_octets, t->open_messages };
-	for (int i = 0; i < TALLY_SLOTS; i++) {
-		c.octets = add(c.octets, t->slot[i].octets);
-		c.messages += t->slot[i].messages;
-	}
+	struct charge c = open_of(t);
+	for (int i = 0; i < TALLY_SLOTS; i++)
+		c = charge_sum(c, slot_of(t, i));
 	c.octets -= t->paid < c.octets ? t->paid : c.octets;
 	return c;
 }

@@ -24,10 +24,14 @@ struct tally {
 void tally_open(struct tally *, uint64_t octets);
 void tally_unopen(struct tally *, uint64_t octets);
 
-/* One message of a transaction that ended at `ended` (seconds). Those that end within the same `width` (seconds, > 0)
+/* So much that others may let in without asking, and the same taken back. */
+void tally_lend(struct tally *, struct charge);
+void tally_unlend(struct tally *, struct charge);
+
+/* What transactions let in that ended at `ended` (seconds), one message at least. Those that end within the same `width` (seconds, > 0)
    share a slot; when there is no slot left the two oldest become one, which lives as long as the younger. What ended
    before others did joins the oldest slot that lives as long. */
-void tally_end(struct tally *, uint64_t octets, uint32_t ended, uint32_t width);
+void tally_end(struct tally *, struct charge, uint32_t ended, uint32_t width);
 
 /* The store has grown: pays charges of ended transactions, oldest first. A slot paid to seven eighths is paid, for
    SIZE= is not the size as stored. */

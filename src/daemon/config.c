@@ -226,6 +226,7 @@ static void read_cache(struct config *c)
 		.lookups = o->lookups,
 		.transactions = o->transactions,
 		.charges = 4 * o->transactions,
+		.loans = o->loans,
 		.probes = o->members,
 		.answers = o->answers,
 		.answer_octets = o->answers * 512 };

@@ -94,6 +94,7 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 	if (type->prepare)
 		type->prepare(s->own, r->terms.rule);
 	r->ledger = type->keeps_ledger && type->keeps_ledger(s->own);
+	c->route.has_ledgers = c->route.has_ledgers || r->ledger;
 	r->told_domain = type->told_domain && type->told_domain(s->own);
 	r->salt = digest(c, s, type->name, type->opts, store->helper.user, r->terms.rule);
 }

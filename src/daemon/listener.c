@@ -134,7 +134,7 @@ enum front_step listener_answer(struct listener *l, struct ask *ask, void *sessi
 {
 	msec now = engine_now(l->engine);
 	bool unasked = ask->query.kind == QUERY_SENDER && ask->answer.verdict.reason == REASON_NOT_ASKED;
-	if (ask->query.purpose != PURPOSE_PEEK && !unasked)
+	if (!query_asks_nobody(&ask->query) && !unasked)
 		decision_log(ask, l->name, now);
 	engine_see(l->engine, ask);
 	enum front_step step = l->spec->front->answer(session, &ask->query, &ask->answer, out);

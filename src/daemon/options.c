@@ -238,12 +238,15 @@ const struct opt options_bypass[] = {
 
 const struct opt options_cache[] = {
 	ROW(options_cache, mailboxes, OPT_NUMBER, .def = "100000", .min = 16, .max = 100000000,
-		.help = "Mailboxes in the cache, at 124 octets each; the least useful makes room."),
+		.help = "Mailboxes in the cache, at 140 octets each; the least useful makes room."),
 	ROW(options_cache, lookups, OPT_NUMBER, .def = "1024", .min = 1, .max = 100000,
 		.help = "Look-ups in flight at once. What comes on top is answered by the last known facts or by "
 			"error."),
 	ROW(options_cache, transactions, OPT_NUMBER, .def = "8192", .min = 16, .max = 1000000,
 		.help = "Open SMTP transactions that the ledger keeps apart; past that the oldest counts as ended."),
+	ROW(options_cache, loans, OPT_NUMBER, .def = "50000", .min = 16, .max = 10000000,
+		.help = "Parts of mailboxes that are lent to frontends at once. Past that they ask about each "
+			"message."),
 	ROW(options_cache, answers, OPT_NUMBER, .def = "50000", .min = 16, .max = 10000000,
 		.help = "Answers of directories that are kept, in at most 512 octets each on average."),
 	ROW(options_cache, members, OPT_NUMBER, .def = "1024", .min = 16, .max = 100000,

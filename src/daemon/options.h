@@ -65,7 +65,7 @@ struct options_bypass {
 };
 
 struct options_cache {
-	uint64_t mailboxes, lookups, transactions, answers, members, soft, hard;
+	uint64_t mailboxes, lookups, transactions, loans, answers, members, soft, hard;
 	msec ttl_low, ttl_mid, ttl_high, ttl_none, stale, settle;
 };
 

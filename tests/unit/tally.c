@@ -33,7 +33,7 @@ static void run(struct tally *t, const struct step *script)
 		case STOP: return;
 		case OPEN: tally_open(t, s->octets); break;
 		case UNOPEN: tally_unopen(t, s->octets); break;
-		case END: tally_end(t, s->octets, s->n, WIDTH); break;
+		case END: tally_end(t, (struct charge){ s->octets, 1 }, s->n, WIDTH); break;
 		case PAY: tally_pay(t, s->octets, s->n); break;
 		case DROP: tally_drop(t, s->n); break;
 		}
@@ -112,9 +112,9 @@ static void late_end_joins_the_slot_of_its_time(void **state)
 {
 	(void)state;
 	struct tally t = { 0 };
-	tally_end(&t, 1, 100, WIDTH);
-	tally_end(&t, 2, 1000, WIDTH);
-	tally_end(&t, 4, 90, WIDTH);
+	tally_end(&t, (struct charge){ 1, 1 }, 100, WIDTH);
+	tally_end(&t, (struct charge){ 2, 1 }, 1000, WIDTH);
+	tally_end(&t, (struct charge){ 4, 1 }, 90, WIDTH);
 	tally_drop(&t, 101);
 	assert_int_equal(tally_sum(&t).octets, 2);
 }
@@ -128,8 +128,8 @@ static void holds_what_a_drop_would_leave(void **state)
 	assert_true(tally_holds(&t, UINT32_MAX));
 	tally_unopen(&t, 1);
 	assert_false(tally_holds(&t, 0));
-	tally_end(&t, 1, 100, WIDTH);
-	tally_end(&t, 1, 200, WIDTH);
+	tally_end(&t, (struct charge){ 1, 1 }, 100, WIDTH);
+	tally_end(&t, (struct charge){ 1, 1 }, 200, WIDTH);
 	assert_true(tally_holds(&t, 100));
 	assert_true(tally_holds(&t, 200));
 	assert_false(tally_holds(&t, 201));

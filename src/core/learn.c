@@ -1,0 +1,40 @@
+/* Into the cache with what stores say. */
+#include "core/gate_inside.h"
+
+bool probe_is_doubtful(const struct gate *g, const struct lookup *l)
+{
+	const struct route_store *s = &g->conf.route->stores[l->store];
+	return l->facts.state == FACTS_NO_MAILBOX && canary_guards(&s->canary) &&
+	       !canary_is(&s->canary, l->mailbox.address);
+}
+
+void learn_facts(struct gate *g, struct entry *e, struct facts *is, bool ledger, msec begun)
+{
+	struct facts was = entry_facts(e);
+	is->taken = begun - (is->taken < begun ? is->taken : begun);
+	if (was.state != FACTS_FAILED && was.taken > is->taken)
+		return;
+	if (!ledger)
+		is->full_since = was.full_since;
+	ledger_settle(g->ledger, e, ledger ? is : &was, is, begun);
+	entry_set_facts(e, is);
+}
+
+void probe_learn(struct gate *g, struct lookup *l, msec now)
+{
+	bool ledger = g->conf.route->stores[l->store].ledger;
+	if (l->facts.state == FACTS_FAILED) {
+		g->stats.failed++;
+		return;
+	}
+	if (probe_is_doubtful(g, l))
+		return;
+	struct entry *e = cache_make(g->cache, l->key, ledger_before(g->ledger, now));
+	if (!e) {
+		l->facts.taken = l->begun;
+		return;
+	}
+	if (ledger)
+		claim_learn(g, e, l, now);
+	learn_facts(g, e, &l->facts, ledger, l->begun);
+}
