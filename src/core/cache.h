@@ -2,7 +2,7 @@
  * The cache: what is known of mailboxes, and what was let into them, in one table of fixed size. Cache and ledger are one
  * idea: a question is judged with usage + charges. It holds facts, never verdicts.
  *
- * At most 140 octets a mailbox, the table by hash included. When it is full, the least useful mailbox goes: one that
+ * At most 148 octets a mailbox, the table by hash included. When it is full, the least useful mailbox goes: one that
  * nobody asked for since the clock's hand came by, and that has no charges which a look-up now would keep (ledger
  * rule 5). A mailbox is known by 96 bits of a keyed hash of its name.
  */

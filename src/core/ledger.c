@@ -329,8 +329,9 @@ void ledger_settle(struct ledger *l, struct entry *e, const struct facts *was, c
 	tally_drop(&e->tally, ledger_before(l, begun));
 	if (was->state != FACTS_FOUND || is->state != FACTS_FOUND || is_counted(was) != is_counted(is))
 		return;
-	tally_pay(&e->tally, is->usage > was->usage ? is->usage - was->usage : 0,
-		is->messages > was->messages ? is->messages - was->messages : 0);
+	const struct charge growth = { is->usage > was->usage ? is->usage - was->usage : 0,
+		is->messages > was->messages ? is->messages - was->messages : 0 };
+	tally_pay(&e->tally, growth, is->messages > 0 || was->messages > 0);
 }
 
 uint32_t ledger_before(const struct ledger *l, msec now)

@@ -83,28 +83,45 @@ void tally_end(struct tally *t, struct charge c, uint32_t ended, uint32_t width)
 		t->slot[at].ended = ended;
 }
 
-void tally_pay(struct tally *t, uint64_t octets, uint32_t messages)
+/* Slot 0. Where messages are counted, the eighth is forgiven only when all that was let in has come: deliveries are not in
+   order, and what is missing may be a message that is still on its way. */
+static bool is_paid(const struct tally *t, bool counted)
 {
-	t->paid = octets_sum(t->paid, octets);
-	while (t->slot[0].messages > 0 && t->paid >= t->slot[0].octets - t->slot[0].octets / 8) {
-		t->paid -= t->paid < t->slot[0].octets ? t->paid : t->slot[0].octets;
-		messages -= messages < t->slot[0].messages ? messages : t->slot[0].messages;
+	uint64_t octets = t->slot[0].octets, all = 0;
+	for (int i = 0; i < TALLY_SLOTS; i++)
+		all += t->slot[i].messages;
+	if (!counted || t->paid_messages >= all)
+		return t->paid >= octets - octets / 8;
+	return t->paid >= octets && t->paid_messages >= t->slot[0].messages;
+}
+
+static void set_paid(struct tally *t, struct charge c)
+{
+	t->paid = c.octets;
+	t->paid_messages = c.messages;
+}
+
+static struct charge paid_of(const struct tally *t)
+{
+	return (struct charge){ t->paid, t->paid_messages };
+}
+
+void tally_pay(struct tally *t, struct charge growth, bool counted)
+{
+	set_paid(t, charge_sum(paid_of(t), growth));
+	while (t->slot[0].messages > 0 && is_paid(t, counted)) {
+		set_paid(t, charge_less(paid_of(t), slot_of(t, 0)));
 		shift(t);
 	}
-	if (t->slot[0].messages == 0) {
-		t->paid = 0; /* growth that no charge foresaw does not pay for later ones */
-		return;
-	}
-	/* The last message of a slot stays until its octets are paid: a slot without messages is a free one. */
-	uint32_t most = t->slot[0].messages - 1;
-	t->slot[0].messages -= messages < most ? messages : most;
+	if (t->slot[0].messages == 0)
+		set_paid(t, (struct charge){ 0 }); /* growth that no charge foresaw does not pay for later ones */
 }
 
 void tally_drop(struct tally *t, uint32_t before)
 {
 	while (t->slot[0].messages > 0 && t->slot[0].ended < before) {
 		shift(t);
-		t->paid = 0;
+		set_paid(t, (struct charge){ 0 });
 	}
 }
 
@@ -113,8 +130,12 @@ struct charge tally_sum(const struct tally *t)
 	struct charge c = open_of(t);
 	for (int i = 0; i < TALLY_SLOTS; i++)
 		c = charge_sum(c, slot_of(t, i));
-	c.octets -= t->paid < c.octets ? t->paid : c.octets;
-	return c;
+	if (t->slot[0].messages == 0)
+		return c;
+	/* The last message of a slot stays as long as the slot. */
+	struct charge paid = { t->paid < t->slot[0].octets ? t->paid : t->slot[0].octets,
+		t->paid_messages < t->slot[0].messages ? t->paid_messages : t->slot[0].messages - 1 };
+	return charge_less(c, paid);
 }
 
 bool tally_holds(const struct tally *t, uint32_t before)

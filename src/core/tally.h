@@ -1,6 +1,6 @@
 /*
  * The charges of one mailbox in sums: those of transactions that are still open, and those of ended ones in a few slots
- * of time. No record per message. 68 octets.
+ * of time. No record per message. 72 octets.
  */
 #ifndef CORE_TALLY_H
 #define CORE_TALLY_H
@@ -11,7 +11,8 @@
 
 struct tally {
 	uint64_t open_octets;
-	uint64_t paid; /* octets of slot 0 that growth of the store has paid */
+	uint64_t paid; /* octets of slot 0 that growth of the store has paid, */
+	uint32_t paid_messages; /* and messages */
 	struct {
 		uint64_t octets;
 		uint32_t messages; /* 0: the slot is free, and so are those behind it */
@@ -33,9 +34,10 @@ void tally_unlend(struct tally *, struct charge);
    before others did joins the oldest slot that lives as long. */
 void tally_end(struct tally *, struct charge, uint32_t ended, uint32_t width);
 
-/* The store has grown: pays charges of ended transactions, oldest first. A slot paid to seven eighths is paid, for
-   SIZE= is not the size as stored. */
-void tally_pay(struct tally *, uint64_t octets, uint32_t messages);
+/* The store has grown: pays charges of ended transactions, oldest first. A slot paid to seven eighths is paid, for SIZE= is
+   not the size as stored; but where the store counts messages (`counted`), all that was let in must have come: the last of
+   many messages may be an eighth of them. */
+void tally_pay(struct tally *, struct charge growth, bool counted);
 
 /* Forgets what ended before `before` (seconds). */
 void tally_drop(struct tally *, uint32_t before);

@@ -238,7 +238,7 @@ const struct opt options_bypass[] = {
 
 const struct opt options_cache[] = {
 	ROW(options_cache, mailboxes, OPT_NUMBER, .def = "100000", .min = 16, .max = 100000000,
-		.help = "Mailboxes in the cache, at 140 octets each; the least useful makes room."),
+		.help = "Mailboxes in the cache, at 148 octets each; the least useful makes room."),
 	ROW(options_cache, lookups, OPT_NUMBER, .def = "1024", .min = 1, .max = 100000,
 		.help = "Look-ups in flight at once. What comes on top is answered by the last known facts or by "
 			"error."),
