@@ -23,6 +23,8 @@
 #define FACTS_REQUEST_MIN 192 /* a shorter one is padded, so that no reply is longer than its request */
 #define FACTS_ADDRESS_MAX 384
 #define FACTS_NOTE_MAX 47 /* so many octets always fit into a reply */
+#define FACTS_SOURCE_LAST 4 /* enum facts_source and enum store_rule end here */
+#define FACTS_RULE_LAST 7
 
 enum facts_message_kind {
 	FACTS_QUESTION = 1,
@@ -55,7 +57,7 @@ struct facts_request {
 	uint64_t spent; /* let in on the loan held */
 	uint32_t spent_messages;
 	uint32_t held; /* number of that loan, 0: none. The loan in the reply gets the low 32 bits of `id` */
-	struct str address;
+	struct str address; /* of a question, and of FACTS_EVENT_WITHDRAWN; else empty */
 };
 
 enum facts_reply_state {
@@ -81,14 +83,16 @@ struct facts_reply {
 	uint64_t full_for; /* so many milliseconds the mailbox has been full on the store's own figures; 0: it is not */
 	uint64_t loan; /* octets */
 	uint32_t loan_messages, loan_life; /* seconds */
-	struct str note; /* one line */
+	struct str note; /* one line; whoever prints it makes it clean */
 };
 
-/* > 0: octets eaten, which is all of `in`; < 0: malformed. A datagram never needs more. */
+/* > 0: octets eaten, which is all of `in`; < 0: malformed. A datagram never needs more. Amounts (of octets, of time) are at
+   most INT64_MAX. */
 int facts_request_decode(struct facts_request *, struct str in);
 int facts_reply_decode(struct facts_reply *, struct str in);
 
-/* Appends one message with room for the seal at its end (zeros). False when the address is too long. */
+/* Appends one message with room for the seal at its end (zeros); `out` has FACTS_MESSAGE_MAX octets for it. Higher amounts
+   become INT64_MAX. False, with nothing written, when the address is too long. */
 bool facts_request_encode(struct buf *out, const struct facts_request *);
 
 /* The same; a note that does not fit into `most` octets all in all (at least FACTS_REQUEST_MIN) is cut. */
