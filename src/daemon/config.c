@@ -1,5 +1,6 @@
 #include "daemon/config_inside.h"
 
+#include "daemon/secret.h"
 #include "io/rights.h"
 
 #include <errno.h>
@@ -27,7 +28,7 @@ static void settle_user(struct config *c, enum config_use use)
 	const struct conf_section *top = conf_section_get(c->conf, "", NULL);
 	struct user u = { geteuid(), getegid() };
 	const char *name = c->top->user;
-	c->root = use == CONFIG_RUN_AS_ROOT;
+	c->root = use == CONFIG_RUN_AS_ROOT || use == CONFIG_RENEW;
 	if (!name && c->root)
 		name = config_find_user("quotagate", &u) ? "quotagate" : "nobody";
 	if (name && !config_find_user(name, &u))
@@ -55,6 +56,21 @@ void config_settle_helper(struct config *c, const struct conf_section *s, const 
 bool config_is_kind(const struct conf_section *s, const char *kind)
 {
 	return strcmp(s->kind->name, kind) == 0;
+}
+
+/* ---- keys ---- */
+
+struct seal_keys *config_read_keys(
+	struct config *c, const struct conf_section *s, const char *path, enum config_use use)
+{
+	struct err err;
+	struct seal_keys *keys = NULL;
+	if (!path || use == CONFIG_RENEW)
+		return NULL;
+	enum secret_outcome outcome = secret_read(&keys, path, c->uid, &err);
+	if (outcome == SECRET_BAD || (outcome == SECRET_FORBIDDEN && use != CONFIG_LOOK))
+		conf_complain(c->conf, s, "key_file", "%s", err.text);
+	return keys;
 }
 
 /* ---- listeners ---- */
@@ -104,6 +120,14 @@ static bool is_loopback(const struct network *n)
 	       ((n->bits >= v4.bits && network_has(&v4, n)) || (n->bits >= v6.bits && network_has(&v6, n)));
 }
 
+bool config_serves_others(const struct config_listener *l)
+{
+	bool others = false;
+	for (size_t i = 0; l->endpoint.family != ENDPOINT_UNIX && i < l->n_allow; i++)
+		others = others || !is_loopback(&l->allow[i]);
+	return others;
+}
+
 /* Who comes over a unix socket is on this machine. That the default is written out, as `config` does, is no mistake. */
 static void check_allow(struct config *c, const struct conf_section *s, const struct config_listener *l)
 {
@@ -126,7 +150,7 @@ static bool read_allow(struct config_listener *l)
 	return l->allow != NULL;
 }
 
-static bool read_listeners(struct config *c)
+static bool read_listeners(struct config *c, enum config_use use)
 {
 	size_t path = 0;
 	while (path < c->route.n_stores && !c->route.stores[path].path)
@@ -152,6 +176,8 @@ static bool read_listeners(struct config *c)
 		check_allow(c, s, l);
 		if (f->front->check && !f->front->check(s->own, &err))
 			conf_complain(c->conf, s, NULL, "%s", err.text);
+		if (f->front->key_file)
+			l->keys = config_read_keys(c, s, f->front->key_file(s->own), use);
 	}
 	return true;
 }
@@ -292,7 +318,7 @@ struct config *config_read(const char *file, enum config_use use)
 	c->log = single(c, "log");
 	settle_user(c, use);
 	read_control(c);
-	if (!config_read_routes(c, use) || !read_bypass(c) || !read_listeners(c)) {
+	if (!config_read_routes(c, use) || !read_bypass(c) || !read_listeners(c, use)) {
 		config_put(c);
 		return NULL;
 	}
@@ -317,8 +343,10 @@ void config_put(struct config *c)
 {
 	if (!c || --c->references)
 		return;
-	for (size_t i = 0; i < c->n_listeners; i++)
+	for (size_t i = 0; i < c->n_listeners; i++) {
 		free(c->listeners[i].allow);
+		secret_free(c->listeners[i].keys);
+	}
 	config_free_routes(c);
 	free(c->clients);
 	free(c->listeners);

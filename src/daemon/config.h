@@ -20,6 +20,7 @@ enum config_use {
 	CONFIG_LOOK, /* to be shown: rights do not matter */
 	CONFIG_RUN, /* to be worked with by an ordinary user: no store may be another user's */
 	CONFIG_RUN_AS_ROOT, /* started as root: the daemon becomes its user, helpers become theirs */
+	CONFIG_RENEW, /* the same, read by a nursery that was root's, for its helpers: keys are not for them */
 };
 
 /* Whom the helper processes of a store or directory become. */
@@ -34,6 +35,7 @@ struct config_store {
 	const struct store_kind *type;
 	const struct options_store *options;
 	struct blocking_conf blocking;
+	struct seal_keys *keys; /* of the type's key_file, null: none */
 	bool rule_given; /* else the rule is the type's default */
 	struct config_helper helper;
 };
@@ -54,6 +56,7 @@ struct config_listener {
 	struct endpoint_access access;
 	struct network *allow; /* who is served, but for unix sockets */
 	size_t n_allow;
+	struct seal_keys *keys; /* of the front's key_file, null: none */
 	uint64_t path_store; /* salt of the store that answers paths, 0: none */
 };
 
@@ -73,7 +76,7 @@ struct config {
 	struct gate_conf gate;
 	struct gate_size size;
 
-	bool root; /* read for CONFIG_RUN_AS_ROOT */
+	bool root; /* read for CONFIG_RUN_AS_ROOT or CONFIG_RENEW */
 	const char *user; /* whom the daemon becomes; null when not root */
 	uid_t uid;
 	gid_t gid;
@@ -97,6 +100,12 @@ struct config *config_read(const char *file, enum config_use);
 
 struct config *config_get(struct config *);
 void config_put(struct config *);
+
+/* Whether the stores, which are the same in both, have the same keys. */
+bool config_keeps_keys(const struct config *was, const struct config *is);
+
+/* Whether clients of other machines are served. */
+bool config_serves_others(const struct config_listener *);
 
 /* For this process as it is now. */
 enum config_use config_use_here(void);

@@ -1,6 +1,7 @@
 /* Stores, directories and domains of the configuration, made into the gate's routes and the nursery's plan. */
 #include "daemon/config_inside.h"
 
+#include "daemon/secret.h"
 #include "daemon/settings.h"
 #include "store/path.h"
 
@@ -91,6 +92,8 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 		conf_complain(c->conf, s, NULL, "%s", err.text);
 		return;
 	}
+	if (type->key_file)
+		store->blocking.keys = store->keys = config_read_keys(c, s, type->key_file(s->own), use);
 	if (type->prepare)
 		type->prepare(s->own, r->terms.rule);
 	r->ledger = type->keeps_ledger && type->keeps_ledger(s->own);
@@ -327,6 +330,16 @@ bool config_read_routes(struct config *c, enum config_use use)
 	return true;
 }
 
+bool config_keeps_keys(const struct config *was, const struct config *is)
+{
+	for (size_t i = 0; i < is->route.n_stores; i++) {
+		const struct seal_keys *a = was->stores[i].keys, *b = is->stores[i].keys;
+		if (a && b ? memcmp(a, b, sizeof(*a)) != 0 : a != b)
+			return false;
+	}
+	return true;
+}
+
 void config_free_routes(struct config *c)
 {
 	for (size_t i = 0; i < c->route.n_domains; i++)
@@ -338,6 +351,8 @@ void config_free_routes(struct config *c)
 	free(c->route_directories);
 	free(c->route_stores);
 	free(c->sets);
+	for (size_t i = 0; i < c->route.n_stores; i++)
+		secret_free(c->stores[i].keys);
 	free(c->directories);
 	free(c->stores);
 }

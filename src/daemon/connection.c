@@ -317,6 +317,9 @@ void connection_start(struct stream *s, bool ok)
 	}
 	struct front_peer peer = { .host = str_of(c->host),
 		.key = &l->engine->key,
+		.keys = l->spec->keys,
+		.now = now_of(c),
+		.wall = engine_wall(),
 		.listener = l->number,
 		.connection = ++l->engine->connections };
 	l->spec->front->start(c->session, l->spec->own, l->shared, &peer);

@@ -159,7 +159,12 @@ static void begin(struct exchange *x, struct str in)
 	struct listener *l = x->listener;
 	char space[FRONT_DATAGRAM_MAX];
 	struct buf out = BUF(space);
-	const struct front_peer peer = { .host = str_of(x->host), .key = &l->engine->key, .listener = l->number };
+	const struct front_peer peer = { .host = str_of(x->host),
+		.key = &l->engine->key,
+		.keys = l->spec->keys,
+		.now = engine_now(l->engine),
+		.wall = engine_wall(),
+		.listener = l->number };
 	memcpy(x->request, in.at, in.len);
 	front_of(l)->start(x->session, l->spec->own, l->shared, &peer);
 	x->working = true;

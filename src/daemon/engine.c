@@ -2,14 +2,35 @@
 
 #include "daemon/decision.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 msec engine_now(const struct engine *e)
 {
 	return (msec)uv_now(&e->loop);
+}
+
+msec engine_wall(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_REALTIME, &t);
+	return SECONDS(t.tv_sec) + t.tv_nsec / 1000000;
+}
+
+void *engine_shared(struct engine *e, const struct front *front)
+{
+	size_t i = 0;
+	while (i < ENGINE_SHARED_MAX && e->shared[i].front && e->shared[i].front != front)
+		i++;
+	assert(i < ENGINE_SHARED_MAX);
+	struct engine_shared *s = &e->shared[i];
+	if (!s->block)
+		*s = (struct engine_shared){ front, calloc(1, front->shared_size) };
+	return s->block;
 }
 
 static void on_timer(uv_timer_t *timer)
@@ -240,6 +261,8 @@ void engine_close(struct engine *e)
 	uv_walk(&e->loop, close_handle, NULL);
 	uv_run(&e->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&e->loop);
+	for (size_t i = 0; i < ENGINE_SHARED_MAX; i++)
+		free(e->shared[i].block);
 	nursery_close(e->nursery);
 	config_put(e->stores_of);
 	config_put(e->config);

@@ -8,6 +8,14 @@
 
 #include <uv.h>
 
+#define ENGINE_SHARED_MAX 4 /* fronts with `shared_by_all` */
+
+/* What all listeners of one protocol share. */
+struct engine_shared {
+	const struct front *front;
+	void *block;
+};
+
 struct engine {
 	uv_loop_t loop;
 	uv_timer_t timer; /* the gate's */
@@ -24,6 +32,7 @@ struct engine {
 	uint64_t connections; /* so many there were: each has its number */
 	msec odd_logged[ROUTE_DIRECTORIES_MAX]; /* when a note of each directory was last logged */
 	uint64_t odd_unlogged[ROUTE_DIRECTORIES_MAX];
+	struct engine_shared shared[ENGINE_SHARED_MAX]; /* front null: none from here on */
 	bool warned; /* that a maildirsize is of another hand than the rule's; once per configuration */
 };
 
@@ -41,5 +50,11 @@ void engine_close(struct engine *);
 void engine_see(struct engine *, const struct ask *);
 
 msec engine_now(const struct engine *);
+
+/* The time of day, since 1970. It may be set back. */
+msec engine_wall(void);
+
+/* The block that all listeners of this front share; it lasts as long as the engine. Null: out of memory. */
+void *engine_shared(struct engine *, const struct front *);
 
 #endif

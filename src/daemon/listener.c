@@ -10,13 +10,20 @@
 #include <string.h>
 #include <unistd.h>
 
+static void *share(struct engine *e, const struct front *front)
+{
+	if (front->shared_size == 0)
+		return NULL;
+	return front->shared_by_all ? engine_shared(e, front) : calloc(1, front->shared_size);
+}
+
 struct listener *listener_new(
 	struct engine *e, struct config *c, const struct config_listener *spec, unsigned number, struct err *err)
 {
 	struct listener *l = calloc(1, sizeof(*l));
 	struct err why;
-	if (l && spec->front->shared_size)
-		l->shared = calloc(1, spec->front->shared_size);
+	if (l)
+		l->shared = share(e, spec->front);
 	if (!l || (spec->front->shared_size && !l->shared)) {
 		free(l);
 		err_set(err, "out of memory");
@@ -51,8 +58,9 @@ void listener_free(struct listener *l)
 	}
 	datagrams_free_spare(l);
 	list_remove(&l->all);
+	if (!l->spec->front->shared_by_all)
+		free(l->shared);
 	config_put(l->config);
-	free(l->shared);
 	free(l);
 }
 

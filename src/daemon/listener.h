@@ -33,7 +33,7 @@ struct listener {
 	struct endpoint endpoint;
 	int fd; /* bound, not yet with the loop; -1 */
 	struct stat bound; /* the socket file */
-	void *shared; /* the front's */
+	void *shared; /* the front's; with `shared_by_all` it is the engine's */
 	struct list all; /* the daemon's listeners */
 	struct list idle, busy,
 		asking; /* connections: without input, with a part of a request, with the gate. Datagrams:

@@ -62,7 +62,7 @@ static void raise_descriptors(const struct config *c)
 static bool reread(void *arg, struct nursery_plan *plan, struct err *err)
 {
 	const struct serve *s = arg;
-	struct config *c = config_read(s->file, s->use);
+	struct config *c = config_read(s->file, s->use == CONFIG_RUN_AS_ROOT ? CONFIG_RENEW : s->use);
 	if (!c)
 		return err_set(err, "out of memory");
 	if (conf_errors(c->conf))
@@ -155,11 +155,12 @@ static void warn_restart(const struct config *was, const struct config *is)
 		log_line(LOG_LEVEL_WARNING, "event=reload note=\"pid_file changes at the next restart\"");
 }
 
-/* The nursery that works by the new configuration: null with an empty err when the one at hand does. */
+/* The nursery that works by the new configuration: null with an empty err when the one at hand does. Stores with other
+   keys are opened anew, and with them the helpers. */
 static struct nursery *renew(struct serve *s, const struct config *c, struct err *err)
 {
 	err->text[0] = '\0';
-	if (hash_eq(c->plan.digest, nursery_digest(s->engine.nursery)))
+	if (hash_eq(c->plan.digest, nursery_digest(s->engine.nursery)) && config_keeps_keys(s->engine.stores_of, c))
 		return NULL;
 	struct nursery *n = nursery_renew(s->engine.nursery, err);
 	if (!n || hash_eq(c->plan.digest, nursery_digest(n)))

@@ -7,6 +7,15 @@
 /* Things that are no mistakes but look like one. */
 static void warn(const struct config *c)
 {
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct config_listener *l = &c->listeners[i];
+		if (l->front->key_file && !l->front->key_file(l->own) && config_serves_others(l))
+			fprintf(stderr,
+				"quotagate: warning: listen %s: other machines are served, and without a key_file "
+				"whoever "
+				"can send from an address in `allow` is believed\n",
+				l->name);
+	}
 	for (size_t i = 0; i < c->route.n_stores; i++) {
 		const struct config_store *store = &c->stores[i];
 		char text[800];

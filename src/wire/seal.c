@@ -75,21 +75,21 @@ static bool is_sealed_by(const struct seal_key *key, struct str message)
 
 static bool add_key(struct seal_keys *keys, struct str text, unsigned line, struct err *err)
 {
-	struct seal_key key;
+	struct seal_key *key = &keys->at[keys->n]; /* in place, so that no copy is left on the stack */
 	uint8_t named[SEAL_OCTETS];
 	if (text.len < KEY_TEXT_MIN)
 		return err_set(err, "line %u: a key of less than %d octets", line, KEY_TEXT_MIN);
 	if (keys->n == SEAL_KEYS_MAX)
 		return err_set(err, "line %u: more than %d keys", line, SEAL_KEYS_MAX);
-	hash(key.octets, text, NULL);
-	hash(named, (struct str){ (const char *)key.octets, sizeof(key.octets) }, NULL);
-	key.name = name_of(named);
-	if (key.name == 0)
-		key.name = 1;
+	hash(key->octets, text, NULL);
+	hash(named, (struct str){ (const char *)key->octets, sizeof(key->octets) }, NULL);
+	key->name = name_of(named);
+	if (key->name == 0)
+		key->name = 1;
 	for (size_t i = 0; i < keys->n; i++)
-		if (keys->at[i].name == key.name)
+		if (keys->at[i].name == key->name)
 			return err_set(err, "line %u: the same key once more", line);
-	keys->at[keys->n++] = key;
+	keys->n++;
 	return true;
 }
 

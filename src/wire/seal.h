@@ -27,7 +27,7 @@ struct seal_keys {
 };
 
 /* The text of a key file: one key a line, of 16 octets at least; empty lines and those that begin with # do not count.
-   False with the reason, in which nothing of a key occurs. */
+   False with the reason, in which nothing of a key occurs; a part of the keys may be there nevertheless, to be wiped. */
 bool seal_keys_parse(struct seal_keys *, struct str text, struct err *);
 
 /* Seals the message of `len` octets (at least SEAL_NAME_AT + 4 + SEAL_OCTETS) in place. Without a key (null) it is marked
