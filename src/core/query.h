@@ -46,6 +46,8 @@ struct query {
 	uint64_t size; /* octets; 0: not declared; at most INT64_MAX */
 	struct limit limit; /* of the mailbox, as the asker says; not named: the configuration says it */
 	struct borrower borrower;
+	bool withdraw; /* its message will not come: the charge of this transaction on this mailbox is taken back, nothing is
+			  judged */
 	struct hash transaction; /* the SMTP transaction; none: this question is one of its own, ended by its answer */
 };
 

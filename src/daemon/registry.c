@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front;
+extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front,
+	facts_front;
 extern const struct store_kind maildir_type, mbox_type, path_type;
 extern const struct directory_type file_directory, ldap_directory, sql_directory;
 
@@ -14,6 +15,7 @@ static const struct registry_front fronts[] = {
 	{ &socketmap_front, NULL },
 	{ &check_quota_front, NULL },
 	{ &exim_quotad_front, &path_type },
+	{ &facts_front, NULL },
 };
 
 static const struct store_kind *const stores[] = { &maildir_type, &mbox_type };
