@@ -11,6 +11,18 @@ bool claim_is_needless(struct gate *g, const struct probe *p, const struct entry
 	return entry_may_let_in(e, all, now);
 }
 
+/* A directory's limit is the limit; those of the domain and of the store's section are for mailboxes without one. */
+static void name_limit(const struct probe *p, struct claim *c)
+{
+	const struct query *q = &p->ask->query;
+	const struct terms *terms = &p->store->terms;
+	struct limit rest = p->route && p->route->limit.named ? p->route->limit : terms->store;
+	c->limit = q->limit.named ? q->limit : p->limit.named ? p->limit : rest;
+	c->limit_is_default = q->limit.named ? q->limit_is_default : !p->limit.named && !terms->ignore_store_limit;
+	if (!c->limit.named)
+		c->limit_is_default = false;
+}
+
 void claim_make(struct gate *g, struct probe *p, struct lookup *l)
 {
 	const struct query *q = &p->ask->query;
@@ -19,8 +31,8 @@ void claim_make(struct gate *g, struct probe *p, struct lookup *l)
 		.stage = q->stage,
 		.size = q->size ? decide_size(&g->conf.rules, q) : 0,
 		.transaction = q->transaction,
-		.limit = q->limit.named ? q->limit : p->limit,
 		.serial = ++g->last_claim };
+	name_limit(p, &l->claim);
 	p->claim = l->claim.serial;
 	g->stats.claims++;
 	if (e && l->claim.deliver) {

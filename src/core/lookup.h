@@ -23,7 +23,9 @@ struct claim {
 	enum query_stage stage;
 	uint64_t size; /* octets, as the store is to judge it; 0: not known */
 	struct hash transaction; /* none: it ends with the answer */
-	struct limit limit; /* of the mailbox, as a directory here says; not named: the store's own holds */
+	struct limit
+		limit; /* of the mailbox, as the configuration or a directory here says; not named: the store's own holds */
+	bool limit_is_default; /* it holds only where the store has none */
 	uint32_t held; /* the number of the loan on this mailbox, 0: none */
 	struct charge spent; /* what was let in on it */
 	uint64_t serial; /* whose question it is */

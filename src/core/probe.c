@@ -47,8 +47,10 @@ static void weigh(struct gate *g, const struct probe *p, struct finding *f)
 	if (p->route)
 		f->terms.domain = p->route->limit;
 	f->terms.directory = p->limit;
-	if (a->query.limit.named)
+	if (a->query.limit.named && !a->query.limit_is_default)
 		f->terms.directory = a->query.limit;
+	else if (a->query.limit.named && !f->terms.store.named)
+		f->terms.store = a->query.limit;
 	f->limit = decide_limit(&f->terms, &f->facts);
 	if (f->entry && !f->claimed)
 		f->charge = charge_sum(f->charge, known_charge(g, a, f->entry));

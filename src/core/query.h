@@ -45,9 +45,8 @@ struct query {
 	struct str client; /* address of the SMTP client, empty: not told */
 	uint64_t size; /* octets; 0: not declared; at most INT64_MAX */
 	struct limit limit; /* of the mailbox, as the asker says; not named: the configuration says it */
+	bool limit_is_default; /* it holds only where nothing else names one */
 	struct borrower borrower;
-	bool withdraw; /* its message will not come: the charge of this transaction on this mailbox is taken back, nothing is
-			  judged */
 	struct hash transaction; /* the SMTP transaction; none: this question is one of its own, ended by its answer */
 };
 

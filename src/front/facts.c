@@ -168,6 +168,7 @@ static enum front_step ask(struct facts_session *s, const struct facts_request *
 		.address = r->address,
 		.size = r->size,
 		.limit = { .named = r->limit_named, .octets = r->limit, .messages = r->message_limit },
+		.limit_is_default = r->limit_is_default,
 		.transaction = transaction_of(s, r) };
 	q->borrower = (struct borrower){ .name = name_of(s, 'a', r),
 		.held = r->held,
@@ -191,7 +192,7 @@ static enum front_step note(struct facts_session *s, const struct facts_request 
 	case FACTS_EVENT_ABANDONED: send(s, out); return FRONT_ABANDONED;
 	case FACTS_EVENT_WITHDRAWN:
 		q->address = r->address;
-		q->withdraw = true;
+		q->purpose = PURPOSE_WITHDRAW;
 		return FRONT_ASK;
 	}
 	return FRONT_CLOSE;

@@ -17,7 +17,8 @@ enum request_flag {
 	REQUEST_LIMIT_NAMED = 2,
 	REQUEST_END_OF_MESSAGE = 4,
 	REQUEST_FIRM = 8,
-	REQUEST_FLAGS = 15,
+	REQUEST_LIMIT_IS_DEFAULT = 16,
+	REQUEST_FLAGS = 31,
 };
 
 enum reply_flag {
@@ -159,7 +160,8 @@ static bool is_sensible(const struct facts_request *q)
 		return false;
 	if (q->kind == FACTS_EVENT && hash_is_none(q->transaction))
 		return false;
-	return of_address == (q->address.len > 0) && (q->limit_named || (q->limit == 0 && q->message_limit == 0));
+	return of_address == (q->address.len > 0) &&
+	       (q->limit_named || (q->limit == 0 && q->message_limit == 0 && !q->limit_is_default));
 }
 
 static bool get_request(struct facts_request *q, struct reader *r, size_t *address)
@@ -179,6 +181,7 @@ static bool get_request(struct facts_request *q, struct reader *r, size_t *addre
 	q->limit_named = flags & REQUEST_LIMIT_NAMED;
 	q->end_of_message = flags & REQUEST_END_OF_MESSAGE;
 	q->firm = flags & REQUEST_FIRM;
+	q->limit_is_default = flags & REQUEST_LIMIT_IS_DEFAULT;
 	q->event = (enum facts_event)event;
 	*address = get(r, 2);
 	q->spent = get_amount(r);
@@ -215,7 +218,8 @@ bool facts_request_encode(struct buf *out, const struct facts_request *q)
 	put_u32(out, q->limit_named ? q->message_limit : 0);
 	put(out,
 		(q->charge ? REQUEST_CHARGE : 0) | (q->limit_named ? REQUEST_LIMIT_NAMED : 0) |
-			(q->end_of_message ? REQUEST_END_OF_MESSAGE : 0) | (q->firm ? REQUEST_FIRM : 0),
+			(q->end_of_message ? REQUEST_END_OF_MESSAGE : 0) | (q->firm ? REQUEST_FIRM : 0) |
+			(q->limit_named && q->limit_is_default ? REQUEST_LIMIT_IS_DEFAULT : 0),
 		1);
 	put(out, q->event, 1);
 	put(out, q->address.len, 2);

@@ -51,6 +51,7 @@ struct facts_request {
 	uint32_t message_limit;
 	bool charge; /* a message will come */
 	bool limit_named; /* limit and message_limit hold, 0 is unlimited */
+	bool limit_is_default; /* but only where the mailbox has none of its own */
 	bool end_of_message; /* it is here already */
 	bool firm; /* facts fit to refuse on are wanted */
 	enum facts_event event; /* FACTS_EVENT_NONE in a question */
