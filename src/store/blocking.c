@@ -131,8 +131,14 @@ static void blocking_close(struct store *s)
 	free(b);
 }
 
+struct pool_stats blocking_stats(const struct store *s)
+{
+	return desk_stats(((const struct blocking *)(const void *)s)->desk);
+}
+
 static const struct store_type blocking_store = {
 	.name = "blocking",
+	.helpers = blocking_stats,
 	.start = blocking_start,
 	.cancel = blocking_cancel,
 	.close = blocking_close,
@@ -159,11 +165,6 @@ struct store *blocking_open(uv_loop_t *loop, struct nursery *nursery, const stru
 		return NULL;
 	}
 	return &b->store;
-}
-
-struct pool_stats blocking_stats(const struct store *s)
-{
-	return desk_stats(((const struct blocking *)(const void *)s)->desk);
 }
 
 /* ---- the helper's end ---- */

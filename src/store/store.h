@@ -14,6 +14,7 @@
 
 struct blocking_conf;
 struct nursery;
+struct pool_stats;
 struct uv_loop_s;
 
 /* Blocking. open() runs in the helper, as the store's user; ask() may block, must not grow memory without bound, and
@@ -48,11 +49,30 @@ struct store_kind {
 	void (*close)(void *state);
 };
 
+/* Another server that a store asks, for metrics. */
+enum store_peer_state {
+	PEER_CLOSED, /* as of a breaker: it is asked */
+	PEER_OPEN, /* it did not answer, and is not asked for a while */
+	PEER_HALF_OPEN, /* it is being tried again */
+};
+
+struct store_peer {
+	char name[256]; /* NUL-terminated; unique in its store */
+	enum store_peer_state state;
+	uint64_t asked, answered, timeouts, fallbacks,
+		refused; /* questions since the start. fallbacks: asked by the other
+		way, because the first did not answer; refused: it would not answer (our key, our clock) */
+};
+
 /* An opened store on the loop. Every start() ends in exactly one lookup_done(), unless cancel() came first. */
 struct store;
 struct store_type {
 	const char *name;
 	void (*tell)(struct store *, const struct news *); /* null: it keeps no ledger */
+	/* Its helper processes. Null: it has none. */
+	struct pool_stats (*helpers)(const struct store *);
+	/* The peer number i, from 0 on. False when there are no more. Null: it has none. */
+	bool (*peer)(const struct store *, size_t i, struct store_peer *out);
 	void (*start)(struct store *, struct lookup *);
 	void (*cancel)(struct store *, struct lookup *);
 	void (*close)(struct store *);
