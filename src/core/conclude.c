@@ -173,6 +173,7 @@ void conclude(struct gate *g, struct ask *a, const struct probe *last, const cha
 	bool writes = a->query.purpose == PURPOSE_DELIVER || a->query.purpose == PURPOSE_WITHDRAW;
 	a->answer = chosen->answer;
 	a->store = chosen->store;
+	a->route = chosen->route;
 	a->limit = (struct limit){ .octets = chosen->answer.limit, .messages = chosen->answer.message_limit };
 	keep_note(a, a->cut ? a->cut : chosen == last ? note : NULL);
 	a->cached = true;

@@ -224,6 +224,8 @@ void lookup_done(struct lookup *l, msec now)
 		resolve_learn(g, l, now);
 	else
 		probe_learn(g, l, now);
+	if (g->stores.landed)
+		g->stores.landed(g->stores.context, l, now);
 	list_init(&waiting);
 	list_each_safe (n, &l->waiting) {
 		list_remove(n);

@@ -68,6 +68,8 @@ struct gate_stores {
 	void (*tell)(void *context, unsigned store, const struct news *);
 	/* A directory's note tells of something to be mended (NOTE_ODD). May be null. */
 	void (*odd)(void *context, unsigned directory, const char *note, msec now);
+	/* The answer to a look-up that was started is here and was looked at; who waits for it hears next. May be null. */
+	void (*landed)(void *context, const struct lookup *, msec now);
 };
 
 /* One step on the way to the verdict, for `check`. */
@@ -102,6 +104,7 @@ struct ask {
 	/* the answer, valid in done() and after */
 	struct answer answer;
 	const struct route_store *store; /* that decided; null: none */
+	const struct route_domain *route; /* of the address that decided; null: it has none */
 	struct limit limit; /* that was applied */
 	bool cached; /* no store was asked */
 	const char *note; /* what a look-up noted, or why there was none; null: nothing */

@@ -59,6 +59,9 @@ struct lookup {
 	struct gate *gate;
 	bool active;
 
+	/* of whoever reaches the stores for the gate */
+	uint64_t started; /* nanoseconds of a clock that never goes back */
+
 	/* the store's own */
 	void *store_data;
 	char text[MAILBOX_PATH_MAX];
