@@ -247,7 +247,8 @@ static enum front_step answer(struct drive *d, struct query *q, struct buf *out)
 		move_all(d, q);
 	d->verdict(d->context, q, &a);
 	enum front_step step = d->front->answer(d->session, q, &a, out);
-	require(step != FRONT_MORE && step != FRONT_ASK, "answer() says send, close, ended or abandoned");
+	require(step != FRONT_MORE && step != FRONT_ASK && step != FRONT_METRICS,
+		"answer() says send, close or the end");
 	return step;
 }
 
@@ -284,7 +285,9 @@ static bool step_once(struct drive *d, bool last, size_t *idle)
 	}
 	if (step == FRONT_SEND)
 		return d->unread > 0;
-	/* FRONT_CLOSE, or FRONT_MORE with request_max octets there. */
+	if (step == FRONT_METRICS)
+		buf_puts(&d->transcript, "metrics\n");
+	/* FRONT_CLOSE, FRONT_METRICS, or FRONT_MORE with request_max octets there. */
 	buf_puts(&d->transcript, "close\n");
 	d->unread = 0;
 	drive_hangup(d);

@@ -9,6 +9,7 @@
  *   < LINE                                      sent to the client
  *   ended N, abandoned N                        transaction N, numbered as they come up
  *   complaint: TEXT
+ *   metrics                                     the front sends the daemon's metrics, and then closes
  *   close                                       the front closed the connection
  * Octets that are no printable ASCII or UTF-8 are written \xNN; a backslash at the end: no LF was sent.
  */

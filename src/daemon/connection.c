@@ -1,5 +1,7 @@
 #include "daemon/connection.h"
 
+#include "daemon/metrics.h"
+
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -153,6 +155,20 @@ enum progress {
 	LEAVE, /* when all is sent */
 };
 
+/* They may be longer than what the kernel takes at once: the stream keeps the rest. */
+static enum progress send_metrics(struct connection *c, struct buf *out)
+{
+	size_t len = 0;
+	char *text = metrics_text(c->listener->engine, &len);
+	bool sent = text && flush(c, out) && stream_send(&c->stream, (struct str){ text, len });
+	free(text);
+	if (sent)
+		return LEAVE;
+	out->len = 0;
+	stream_close(&c->stream);
+	return WAIT_FOR_ANSWER;
+}
+
 /* One step of the front. */
 static enum progress advance(struct connection *c, struct str *in, struct buf *out)
 {
@@ -184,6 +200,7 @@ static enum progress advance(struct connection *c, struct str *in, struct buf *o
 			return WAIT_FOR_ANSWER;
 		step = write_answer(c, out);
 		break;
+	case FRONT_METRICS: c->listener->stats.requests++; return send_metrics(c, out);
 	case FRONT_SEND:
 	case FRONT_CLOSE: c->listener->stats.requests++; break;
 	}

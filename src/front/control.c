@@ -5,6 +5,9 @@
  *   reply     state=found usage=N limit=N messages=N message_limit=N firm=0|1 source=WORD taken=MS charge=N
  *             charge_messages=N LF        or   state=unknown LF
  *
+ *   request   metrics LF
+ *   reply     the daemon's metrics (daemon/metrics.h), then the connection is closed
+ *
  * `taken` is the time of the look-up in milliseconds of the machine's monotonic clock. Nothing is asked of a store and
  * nothing is charged.
  */
@@ -36,8 +39,10 @@ static enum front_step control_feed(void *session, struct str in, size_t *eaten,
 	if (end == in.len)
 		return FRONT_MORE;
 	*eaten = end + 1;
+	if (str_eq(line, STR("metrics")))
+		return FRONT_METRICS;
 	if (!str_starts(line, STR("peek "))) {
-		s->complaint = "the control socket knows only peek";
+		s->complaint = "the control socket knows only peek and metrics";
 		return FRONT_CLOSE;
 	}
 	*q = (struct query){ .kind = QUERY_RECIPIENT, .purpose = PURPOSE_PEEK, .address = str_from(line, 5) };

@@ -18,6 +18,7 @@ enum front_step {
 	FRONT_ENDED, /* `out` goes out and the transaction q->transaction is over; feed() wants to be called again with
 			what is left */
 	FRONT_ABANDONED, /* the same, but its message will not come: charges are given back */
+	FRONT_METRICS, /* from feed() only: the daemon's metrics go out behind `out`, then the connection is closed */
 };
 
 #define FRONT_DATAGRAM_MAX 512

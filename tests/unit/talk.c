@@ -13,7 +13,7 @@
  *   ! defer full 452 4.2.2 Mailbox full    it is answered: action, reason, then usage=N, limit=N, then a reply
  *   < action=452 4.2.2 Mailbox full    the front sends this and LF
  *   hangup                             the client goes
- *   ended 1                            the front's other doings: abandoned N, complaint: text, close
+ *   ended 1                            the front's other doings: abandoned N, complaint: text, metrics, close
  */
 #include "../drive.h"
 #include "../packets.h"
@@ -26,10 +26,11 @@
 
 #include <cmocka.h>
 
-extern const struct front policy_front, milter_front, exim_quotad_front, socketmap_front, check_quota_front;
+extern const struct front policy_front, milter_front, exim_quotad_front, socketmap_front, check_quota_front,
+	control_front;
 
 static const struct front *const fronts[] = { &policy_front, &milter_front, &exim_quotad_front, &socketmap_front,
-	&check_quota_front };
+	&check_quota_front, &control_front };
 
 #define SCRIPT_MAX 65536
 #define INPUT_MAX 65536
