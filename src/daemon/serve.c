@@ -110,6 +110,7 @@ static bool bind_listeners(struct serve *s, struct config *c, struct list *fresh
 	return true;
 }
 
+/* All of them are the daemon's then, but for those that could not be opened and end by themselves. */
 static bool open_listeners(struct serve *s, struct list *fresh, struct err *err)
 {
 	bool ok = true;
@@ -170,6 +171,17 @@ static struct nursery *renew(struct serve *s, const struct config *c, struct err
 	return NULL;
 }
 
+/* The new configuration is not to be: its listeners go before the loop turns, so nobody has been let in. */
+static void drop_listeners(struct serve *s, const struct config *c)
+{
+	list_each_safe (n, &s->listeners) {
+		struct listener *l = list_of(n, struct listener, all);
+		if (l->config == c)
+			listener_close(l);
+	}
+}
+
+/* All that can fail comes before anything changes: on failure the old configuration stays. */
 static bool apply(struct serve *s, struct config *c, struct err *err)
 {
 	struct list fresh;
@@ -185,12 +197,11 @@ static bool apply(struct serve *s, struct config *c, struct err *err)
 		snprintf(err->text + len, sizeof(err->text) - len,
 			" (what the daemon may not do any more, and another protocol at the same address, need a "
 			"restart)");
-	} else if (engine_configure(&s->engine, c, renewed, err)) {
+	} else if (open_listeners(s, &fresh, err) && engine_configure(&s->engine, c, renewed, err)) {
 		change_listeners(s, c);
-		return open_listeners(s, &fresh, err);
+		return true;
 	} else {
-		list_each_safe (n, &fresh)
-			listener_free(list_of(n, struct listener, all));
+		drop_listeners(s, c);
 	}
 	if (renewed)
 		nursery_close(renewed);
