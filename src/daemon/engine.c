@@ -55,6 +55,7 @@ static void on_start(void *context, struct lookup *l, msec now)
 {
 	struct engine *e = context;
 	(void)now;
+	l->started = uv_hrtime();
 	if (l->of_directory)
 		e->directories[l->store]->calls->start(e->directories[l->store], l);
 	else
@@ -87,10 +88,19 @@ static void on_tell(void *context, unsigned store, const struct news *news)
 		tell(e->stores[store], news);
 }
 
+/* The loop's clock counts whole milliseconds and stands still for a turn: most look-ups take less. */
+static void on_landed(void *context, const struct lookup *l, msec now)
+{
+	struct engine *e = context;
+	(void)now;
+	counters_lookup(e->counters, l, uv_hrtime() - l->started);
+}
+
 static void on_trust(void *context, bool of_directory, unsigned index, bool good)
 {
 	struct engine *e = context;
 	const struct config *c = e->config;
+	counters_trust(e->counters, of_directory, index, good);
 	log_line(good ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "event=canary %s=%s well=%s%s",
 		of_directory ? "directory" : "store", of_directory ? c->directories[index].name : c->stores[index].name,
 		good ? "yes" : "no", good ? "" : " note=\"no such address counts as did not answer until it is well\"");
@@ -172,6 +182,7 @@ bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, st
 		.trust = on_trust,
 		.tell = on_tell,
 		.odd = on_odd,
+		.landed = on_landed,
 	};
 	*e = (struct engine){ .config = config_get(c), .stores_of = config_get(c), .nursery = nursery };
 	if (getrandom(&e->key, sizeof(e->key), 0) != sizeof(e->key))
@@ -182,6 +193,10 @@ bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, st
 	e->gate = gate_new(&c->size, &c->gate, &reach, e->key);
 	if (!e->gate)
 		return err_set(err, "not enough memory for %zu mailboxes", c->size.mailboxes);
+	e->counters = counters_new(c);
+	if (!e->counters)
+		return err_set(err, "out of memory");
+	e->counters->started = e->counters->loaded = time(NULL);
 	e->stores = open_stores(e, c, nursery, err);
 	e->directories = e->stores ? open_directories(e, c, nursery, err) : NULL;
 	if (!e->directories)
@@ -193,6 +208,21 @@ bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, st
 	return true;
 }
 
+/* What helpers that are about to be replaced were asked and how often they ended, by their stores and directories. */
+static void retire_helpers(struct engine *e)
+{
+	const struct config *c = e->counters->config;
+	for (size_t i = 0; i < c->route.n_stores; i++) {
+		const struct store *s = e->stores[i];
+		struct pool_stats stats = s->type->helpers ? s->type->helpers(s) : (struct pool_stats){ 0 };
+		counters_retire_helpers(&e->counters->stores[i], &stats);
+	}
+	for (size_t i = 0; i < c->route.n_directories; i++) {
+		struct pool_stats stats = asking_stats(e->directories[i]);
+		counters_retire_helpers(&e->counters->directories[i], &stats);
+	}
+}
+
 /* Helpers of the new nursery take over. False: nothing has changed. */
 static bool replace_helpers(struct engine *e, struct config *c, struct nursery *renewed, struct err *err)
 {
@@ -202,6 +232,7 @@ static bool replace_helpers(struct engine *e, struct config *c, struct nursery *
 		close_stores(stores, c->route.n_stores);
 		return false;
 	}
+	retire_helpers(e);
 	e->left_stores = e->stores;
 	e->left_directories = e->directories;
 	e->stores = stores;
@@ -212,8 +243,16 @@ static bool replace_helpers(struct engine *e, struct config *c, struct nursery *
 bool engine_configure(struct engine *e, struct config *c, struct nursery *renewed, struct err *err)
 {
 	struct config *former = e->config;
-	if (renewed && !replace_helpers(e, c, renewed, err))
+	struct counters *counters = counters_new(c);
+	if (!counters)
+		return err_set(err, "out of memory");
+	if (renewed && !replace_helpers(e, c, renewed, err)) {
+		counters_free(counters);
 		return false;
+	}
+	counters_take_over(counters, e->counters);
+	counters_free(e->counters);
+	e->counters = counters;
 	e->config = config_get(c);
 	e->warned = false;
 	gate_configure(e->gate, &c->gate, engine_now(e));
@@ -263,6 +302,7 @@ void engine_close(struct engine *e)
 	uv_loop_close(&e->loop);
 	for (size_t i = 0; i < ENGINE_SHARED_MAX; i++)
 		free(e->shared[i].block);
+	counters_free(e->counters);
 	nursery_close(e->nursery);
 	config_put(e->stores_of);
 	config_put(e->config);

@@ -4,7 +4,7 @@
 #ifndef DAEMON_ENGINE_H
 #define DAEMON_ENGINE_H
 
-#include "daemon/config.h"
+#include "daemon/counters.h"
 
 #include <uv.h>
 
@@ -28,6 +28,8 @@ struct engine {
 	struct store **left_stores; /* while a reload cancels their look-ups, else null */
 	struct directory **left_directories;
 	struct gate *gate;
+	struct counters *counters;
+	const struct list *listeners; /* listener.all; null: there are none */
 	struct hash_key key;
 	uint64_t connections; /* so many there were: each has its number */
 	msec odd_logged[ROUTE_DIRECTORIES_MAX]; /* when a note of each directory was last logged */

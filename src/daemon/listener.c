@@ -50,8 +50,14 @@ struct listener *listener_new(
 	return l;
 }
 
+static struct counted_listener *counted(const struct listener *l)
+{
+	return counters_listener(l->engine->counters, l->config, l->spec);
+}
+
 void listener_free(struct listener *l)
 {
+	counters_retire_listener(counted(l), &l->stats);
 	if (l->fd >= 0) {
 		close(l->fd);
 		endpoint_remove(&l->endpoint, &l->bound);
@@ -142,8 +148,10 @@ enum front_step listener_answer(struct listener *l, struct ask *ask, void *sessi
 {
 	msec now = engine_now(l->engine);
 	bool unasked = ask->query.kind == QUERY_SENDER && ask->answer.verdict.reason == REASON_NOT_ASKED;
-	if (!query_asks_nobody(&ask->query) && !unasked)
+	if (!query_asks_nobody(&ask->query) && !unasked) {
+		counters_verdict(l->engine->counters, counted(l), ask);
 		decision_log(ask, l->name, now);
+	}
 	engine_see(l->engine, ask);
 	enum front_step step = l->spec->front->answer(session, &ask->query, &ask->answer, out);
 	if (step != FRONT_ENDED && step != FRONT_ABANDONED)
@@ -201,6 +209,8 @@ void listener_configure(struct listener *l, struct config *c, const struct confi
 			"event=reload listener=%s note=\"mode, owner and group of its socket change at the next "
 			"restart\"",
 			spec->name);
+	if (strcmp(spec->name, l->name) != 0)
+		counters_retire_listener(counted(l), &l->stats);
 	config_get(c);
 	config_put(l->config);
 	l->config = c;

@@ -13,13 +13,6 @@
 #include "io/datagram.h"
 #include "io/stream.h"
 
-/* A client is a connection, or a datagram that waits for its answer. */
-struct listener_stats {
-	uint64_t accepted, crowded, refused, requests, malformed, timed_out, unsent; /* since the start. crowded: turned
-		away by max_clients; refused: by `allow`; unsent: answers by datagram that the kernel did not take */
-	size_t clients;
-};
-
 struct listener {
 	union {
 		struct server server;
@@ -86,7 +79,7 @@ bool listener_admits(struct listener *, const char *host);
 /* A client's request was no good: counted, and logged once per client and minute. `host` is "" for a local one. */
 void listener_complain(struct listener *, const char *host, const char *what);
 
-/* The gate has answered: it is logged, and the front writes it. FRONT_SEND or FRONT_CLOSE. */
+/* The gate has answered: it is counted and logged, and the front writes it. FRONT_SEND or FRONT_CLOSE. */
 enum front_step listener_answer(struct listener *, struct ask *, void *session, struct buf *out);
 
 #endif

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 #define GROUPS_MAX 256
@@ -216,6 +217,15 @@ static void reopen_log(const struct config *c)
 		log_line(LOG_LEVEL_ERROR, "event=log-not-opened reason=\"%s\"", err.text);
 }
 
+static void count_reload(struct counters *c, bool applied)
+{
+	c->reloads += applied;
+	c->failed_reloads += !applied;
+	c->stands = !applied;
+	if (applied)
+		c->loaded = time(NULL);
+}
+
 static void reload(struct serve *s)
 {
 	struct err err = { "out of memory" };
@@ -229,6 +239,7 @@ static void reload(struct serve *s)
 	reopen_log(s->engine.config);
 	for (size_t i = 1; c && i < wrong; i++)
 		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\"", conf_error(c->conf, i));
+	count_reload(s->engine.counters, applied);
 	if (applied) {
 		raise_descriptors(c);
 		log_line(LOG_LEVEL_INFO, "event=reloaded file=%s", s->file);
@@ -354,8 +365,10 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 			return err_set(err, "out of memory");
 	}
 	nursery = nursery_open(&c->plan, reread, s, err);
-	return nursery && engine_open(&s->engine, c, nursery, err) && bind_listeners(s, c, fresh, err) &&
-	       give_up_rights(c, err);
+	if (!nursery || !engine_open(&s->engine, c, nursery, err))
+		return false;
+	s->engine.listeners = &s->listeners;
+	return bind_listeners(s, c, fresh, err) && give_up_rights(c, err);
 }
 
 static void end(struct serve *s)

@@ -132,8 +132,10 @@ static msec look_around(struct pool *p, msec now)
 	for (unsigned i = 0; i < p->conf.helpers && !p->closed; i++) {
 		struct post *post = &p->posts[i];
 		struct pool_helper *h = post->helper;
-		if (h && h->n && now - h->begun >= p->conf.hang)
+		if (h && h->n && now - h->begun >= p->conf.hang) {
+			p->stats.hung++;
 			crew_end(h, "the helper took too long", false);
+		}
 		if (p->closed)
 			break;
 		if (!post->helper && post->due <= now && p->stats.live < 2 * p->conf.helpers)
