@@ -149,7 +149,8 @@ static const struct change request_changes[] = {
 	CHANGE(32, "\x7F\xFF\xFF\xFF\xFF\xFF\xFF\xFF", true), CHANGE(32, "\x80", false),
 	CHANGE(40, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", true), CHANGE(56, "\x80", false), CHANGE(64, "\x80", false),
 	CHANGE(76, "\x0D", false), /* a limit that is not named */
-	CHANGE(76, "\x1F", false), CHANGE(76, "\x8F", false), CHANGE(77, "\1", false), /* a question with an event */
+	CHANGE(76, "\x1F", true), /* a limit that is a default */
+	CHANGE(76, "\x3F", false), CHANGE(76, "\x8F", false), CHANGE(77, "\1", false), /* a question with an event */
 	CHANGE(77, "\5", false), CHANGE(78, "\0\0", false), /* what was the address is padding that is not zero */
 	CHANGE(78, "\0\x0E", false), CHANGE(78, "\0\x10", true), CHANGE(78, "\0\x40", true),
 	CHANGE(78, "\0\x41", false), /* would have to be longer */
