@@ -2,11 +2,10 @@
  * Where a database is, and the password for it, which is never part of the URI: the configuration is printed, and read by
  * more people than should know.
  */
+#include "io/secret.h"
 #include "io/sql_driver.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static int hex(char c)
@@ -127,36 +126,9 @@ void sql_place_put(const struct sql_place *p, struct buf *out)
 	buf_put_clean(out, str_of(p->database));
 }
 
-static bool read_line(char out[SQL_PASSWORD_MAX], int fd, const char *path, struct err *err)
-{
-	struct stat st;
-	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
-		return err_set(err, "%s is no regular file", path);
-	if (st.st_mode & 07)
-		return err_set(err, "%s may be read or written by others: chmod o= it", path);
-	ssize_t n = read(fd, out, SQL_PASSWORD_MAX);
-	if (n < 0)
-		return err_set(err, "%s: %s", path, strerror(errno));
-	struct str line = { out, (size_t)n };
-	line.len = str_find(line, '\n');
-	if (line.len && line.at[line.len - 1] == '\r')
-		line.len--;
-	if (line.len >= SQL_PASSWORD_MAX)
-		return err_set(err, "%s: the first line is longer than %d octets", path, SQL_PASSWORD_MAX - 1);
-	if (str_find(line, '\0') < line.len)
-		return err_set(err, "%s: the first line holds a NUL", path);
-	out[line.len] = '\0';
-	return true;
-}
-
 bool sql_password_read(char out[SQL_PASSWORD_MAX], const char *path, struct err *err)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (fd < 0)
-		return err_set(err, "%s: %s", path, strerror(errno));
-	bool good = read_line(out, fd, path, err);
-	close(fd);
-	return good;
+	return secret_read(out, SQL_PASSWORD_MAX, path, err);
 }
 
 bool sql_password_check(const char *path, struct err *err)
