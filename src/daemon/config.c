@@ -1,6 +1,6 @@
 #include "daemon/config_inside.h"
 
-#include "daemon/secret.h"
+#include "daemon/keyfile.h"
 #include "io/rights.h"
 
 #include <errno.h>
@@ -67,8 +67,8 @@ struct seal_keys *config_read_keys(
 	struct seal_keys *keys = NULL;
 	if (!path || use == CONFIG_RENEW)
 		return NULL;
-	enum secret_outcome outcome = secret_read(&keys, path, c->uid, &err);
-	if (outcome == SECRET_BAD || (outcome == SECRET_FORBIDDEN && use != CONFIG_LOOK))
+	enum keyfile_outcome outcome = keyfile_read(&keys, path, c->uid, &err);
+	if (outcome == KEYFILE_BAD || (outcome == KEYFILE_FORBIDDEN && use != CONFIG_LOOK))
 		conf_complain(c->conf, s, "key_file", "%s", err.text);
 	return keys;
 }
@@ -345,7 +345,7 @@ void config_put(struct config *c)
 		return;
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		free(c->listeners[i].allow);
-		secret_free(c->listeners[i].keys);
+		keyfile_free(c->listeners[i].keys);
 	}
 	config_free_routes(c);
 	free(c->clients);

@@ -1,7 +1,7 @@
 /* Stores, directories and domains of the configuration, made into the gate's routes and the nursery's plan. */
 #include "daemon/config_inside.h"
 
-#include "daemon/secret.h"
+#include "daemon/keyfile.h"
 #include "daemon/settings.h"
 #include "store/path.h"
 
@@ -352,7 +352,7 @@ void config_free_routes(struct config *c)
 	free(c->route_stores);
 	free(c->sets);
 	for (size_t i = 0; i < c->route.n_stores; i++)
-		secret_free(c->stores[i].keys);
+		keyfile_free(c->stores[i].keys);
 	free(c->directories);
 	free(c->stores);
 }

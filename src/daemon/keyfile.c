@@ -1,4 +1,4 @@
-#include "daemon/secret.h"
+#include "daemon/keyfile.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define SECRET_MAX 4096 /* octets of a key file */
+#define KEY_FILE_MAX 4096 /* octets of a key file */
 
 static bool is_ours(const struct stat *st, uid_t daemon, const char *path, struct err *err)
 {
@@ -24,24 +24,24 @@ static bool is_ours(const struct stat *st, uid_t daemon, const char *path, struc
 }
 
 /* Its length, or -1. One octet more than may be is read, so that a longer one shows. */
-static ssize_t read_whole(int fd, char text[SECRET_MAX + 1], const char *path, struct err *err)
+static ssize_t read_whole(int fd, char text[KEY_FILE_MAX + 1], const char *path, struct err *err)
 {
 	size_t len = 0;
 	ssize_t n = 1;
-	while (n > 0 && len <= SECRET_MAX) {
-		n = read(fd, text + len, SECRET_MAX + 1 - len);
+	while (n > 0 && len <= KEY_FILE_MAX) {
+		n = read(fd, text + len, KEY_FILE_MAX + 1 - len);
 		len += n > 0 ? (size_t)n : 0;
 	}
 	if (n < 0)
 		err_set(err, "%s: %s", path, strerror(errno));
-	else if (len > SECRET_MAX)
-		err_set(err, "%s: longer than %d octets", path, SECRET_MAX);
-	return n < 0 || len > SECRET_MAX ? -1 : (ssize_t)len;
+	else if (len > KEY_FILE_MAX)
+		err_set(err, "%s: longer than %d octets", path, KEY_FILE_MAX);
+	return n < 0 || len > KEY_FILE_MAX ? -1 : (ssize_t)len;
 }
 
 static bool read_keys(struct seal_keys *keys, int fd, const char *path, uid_t daemon, struct err *err)
 {
-	char text[SECRET_MAX + 1];
+	char text[KEY_FILE_MAX + 1];
 	struct stat st;
 	struct err why;
 	if (fstat(fd, &st) != 0)
@@ -67,7 +67,7 @@ static struct seal_keys *new_keys(void)
 	return keys;
 }
 
-void secret_free(struct seal_keys *keys)
+void keyfile_free(struct seal_keys *keys)
 {
 	if (!keys)
 		return;
@@ -75,7 +75,7 @@ void secret_free(struct seal_keys *keys)
 	munmap(keys, sizeof(*keys));
 }
 
-enum secret_outcome secret_read(struct seal_keys **out, const char *path, uid_t daemon, struct err *err)
+enum keyfile_outcome keyfile_read(struct seal_keys **out, const char *path, uid_t daemon, struct err *err)
 {
 	/* Non-blocking: a FIFO must not stop the daemon. */
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -83,7 +83,7 @@ enum secret_outcome secret_read(struct seal_keys **out, const char *path, uid_t 
 	*out = NULL;
 	if (fd < 0) {
 		err_set(err, "%s: %s", path, strerror(errno));
-		return forbidden ? SECRET_FORBIDDEN : SECRET_BAD;
+		return forbidden ? KEYFILE_FORBIDDEN : KEYFILE_BAD;
 	}
 	struct seal_keys *keys = new_keys();
 	bool good = keys ? read_keys(keys, fd, path, daemon, err) : err_set(err, "%s: out of memory", path);
@@ -91,6 +91,6 @@ enum secret_outcome secret_read(struct seal_keys **out, const char *path, uid_t 
 	if (good)
 		*out = keys;
 	else
-		secret_free(keys);
-	return good ? SECRET_READ : SECRET_BAD;
+		keyfile_free(keys);
+	return good ? KEYFILE_READ : KEYFILE_BAD;
 }
