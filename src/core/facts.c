@@ -8,6 +8,7 @@ const char *facts_source_name(enum facts_source source)
 	case SOURCE_RECOUNT: return "recount";
 	case SOURCE_REMEMBERED: return "remembered-recount";
 	case SOURCE_STAT: return "stat";
+	case SOURCE_PEER: return "peer";
 	}
 	return "none";
 }

@@ -43,6 +43,7 @@ enum facts_source {
 	SOURCE_RECOUNT, /* every message counted now */
 	SOURCE_REMEMBERED, /* a recount that still stands: no directory has changed since */
 	SOURCE_STAT, /* the size of an mbox file, or of a tree of them */
+	SOURCE_PEER, /* another machine told them, and not how it knows */
 };
 
 struct facts {

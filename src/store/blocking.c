@@ -50,7 +50,8 @@ static bool source_of(uint32_t n, enum facts_source *out)
 	case SOURCE_MAILDIRSIZE:
 	case SOURCE_RECOUNT:
 	case SOURCE_REMEMBERED:
-	case SOURCE_STAT: *out = (enum facts_source)n; return true;
+	case SOURCE_STAT:
+	case SOURCE_PEER: *out = (enum facts_source)n; return true;
 	}
 	return false;
 }

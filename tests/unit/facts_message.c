@@ -172,7 +172,7 @@ static const struct change reply_changes[] = {
 	CHANGE(40, "\6", false),
 	CHANGE(40, "\xFF", false),
 	CHANGE(41, "\4", true),
-	CHANGE(41, "\5", false),
+	CHANGE(41, "\6", false),
 	CHANGE(42, "\7", true),
 	CHANGE(42, "\x08", false),
 	CHANGE(43, "\0", true),
