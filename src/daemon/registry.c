@@ -6,7 +6,7 @@
 
 extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front,
 	facts_front;
-extern const struct store_kind maildir_type, mbox_type, path_type;
+extern const struct store_kind maildir_type, mbox_type, path_type, remote_type;
 extern const struct directory_type file_directory, ldap_directory, sql_directory;
 
 static const struct registry_front fronts[] = {
@@ -18,7 +18,13 @@ static const struct registry_front fronts[] = {
 	{ &facts_front, NULL },
 };
 
-static const struct store_kind *const stores[] = { &maildir_type, &mbox_type };
+static const struct store_kind *const stores[] = {
+	&maildir_type,
+	&mbox_type,
+#if HAVE_REMOTE
+	&remote_type,
+#endif
+};
 
 static const struct directory_type *const directories[] = {
 	&file_directory,
