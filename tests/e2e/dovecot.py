@@ -1,12 +1,12 @@
 """Dovecot for the virtual domain example.org: LMTP into Maildirs whose maildirsize it keeps, and its own quota-status."""
-from enclosure import Enclosure, MAILBOXES, USERS, free_port, owned
+from enclosure import HERE, Enclosure, MAILBOXES, USERS, owned
 
 CONFIGURATION = """
 base_dir = {folder}/run
 state_dir = {folder}/state
 log_path = {folder}/dovecot.log
 protocols = lmtp
-listen = 127.0.0.1
+listen = {address}
 ssl = no
 mail_location = maildir:{mail}/%d/%n/Maildir
 mail_plugins = quota
@@ -42,20 +42,25 @@ service quota-status {{
   unix_listener {folder}/quota-status {{
     mode = 0666
   }}
+  inet_listener {{
+    port = {quota_status}
+  }}
   client_limit = 1
 }}
 """
 
 class Dovecot(Enclosure):
-    def __init__(self, folder, mail, quota="200k"):
-        super().__init__("dovecot", folder)
-        self.lmtp = free_port()
+    def __init__(self, folder, mail, quota="200k", users=None, host=HERE):
+        super().__init__("dovecot", folder, host)
+        self.lmtp, self.quota_status_port = host.port(24), host.port(12340)
+        users = users or [f"{name}@example.org" for name in MAILBOXES]
         owned(mail, "vmail")
         self.quota_status = f"unix:{self.folder}/quota-status"
-        (self.folder / "users").write_text("".join(f"{name}@example.org:{{PLAIN}}x::::::\n" for name in MAILBOXES))
+        (self.folder / "users").write_text("".join(f"{user}:{{PLAIN}}x::::::\n" for user in users))
         (self.etc / "dovecot").mkdir()
         (self.etc / "dovecot" / "dovecot.conf").write_text(CONFIGURATION.format(
-            folder=self.folder, mail=mail, uid=USERS["vmail"], quota=quota, lmtp=self.lmtp))
+            folder=self.folder, mail=mail, uid=USERS["vmail"], quota=quota, lmtp=self.lmtp,
+            quota_status=self.quota_status_port, address=host.address))
 
     def logs(self):
         return [self.output, self.folder / "dovecot.log"]

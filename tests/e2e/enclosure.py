@@ -2,6 +2,7 @@
 
 State lives in one folder a server. Its ends are hard: stop() kills, and everything inside is gone at once.
 """
+import contextlib
 import os
 import socket
 import subprocess
@@ -48,6 +49,27 @@ def connects(port):
         return False
 
 
+class Here:
+    """This machine, where a server runs unless it is given a host of its own (hosts.py has the like of this)."""
+
+    name = None
+    address = "127.0.0.1"
+    enter = []  # what stands before a command so that it runs there
+    etc_hosts = ""
+    connects = staticmethod(connects)
+
+    @staticmethod
+    def port(_usual):
+        return free_port()
+
+    @staticmethod
+    def inside():
+        return contextlib.nullcontext()
+
+
+HERE = Here()
+
+
 def tail(path, octets=6000):
     try:
         return Path(path).read_text(errors="replace")[-octets:]
@@ -55,7 +77,7 @@ def tail(path, octets=6000):
         return ""
 
 
-def write_etc(folder):
+def write_etc(folder, hosts=""):
     """The private /etc: what is not in it shows through from the machine's own."""
     folder.mkdir(parents=True)
     passwd, group = Path("/etc/passwd").read_text(), Path("/etc/group").read_text()
@@ -65,23 +87,26 @@ def write_etc(folder):
     (folder / "passwd").write_text(passwd)
     (folder / "group").write_text(group)
     (folder / "nsswitch.conf").write_text("passwd: files\ngroup: files\nshadow: files\nhosts: files\n")
-    (folder / "hosts").write_text("127.0.0.1 localhost\n")
+    (folder / "hosts").write_text("127.0.0.1 localhost\n" + hosts)
     (folder / "resolv.conf").write_text("")
 
 
 class Enclosure:
     """One server. `name` is also the folder of its programs in the cache."""
 
-    def __init__(self, name, folder):
+    def __init__(self, name, folder, host=HERE):
+        self.host = host
         self.folder = Path(folder, name)
         self.etc = self.folder / "etc"
-        write_etc(self.etc)
+        write_etc(self.etc, host.etc_hosts)
         self.output = self.folder / "output"
         self.process = None
         tree = SERVERS / name
         if not tree.is_dir():
             raise AssertionError(f"{tree} is missing: run scripts/fetch-servers {name}")
-        self.command = [TOP / "scripts" / "enclose", "--usr", tree, "--etc", self.etc, "--host", f"{name}.test"]
+        self.tree = tree
+        self.command = [*host.enter, TOP / "scripts" / "enclose", "--usr", tree, "--etc", self.etc,
+                        "--host", f"{host.name or name}.test"]
 
     def logs(self):
         return [self.output]
@@ -102,7 +127,7 @@ class Enclosure:
         def ready():
             if self.process.poll() is not None:
                 raise AssertionError(f"{command[0]} ended at once:\n{tail(self.output)}")
-            return connects(port)
+            return self.host.connects(port)
         until(ready, f"{command[0]} listens on {port}")
 
     def stop(self):

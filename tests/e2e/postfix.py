@@ -5,7 +5,7 @@ What is undeliverable stays in the queue where bounces() sees it: nothing leaves
 import os
 import time
 
-from enclosure import Enclosure, MAILBOXES, USERS, free_port, owned, tail, until
+from enclosure import HERE, Enclosure, MAILBOXES, USERS, owned, tail, until
 
 MAIN = """
 compatibility_level = 3.6
@@ -13,7 +13,7 @@ queue_directory = {spool}
 data_directory = {data}
 maillog_file = {log}
 maillog_file_prefixes = {folder}
-inet_interfaces = 127.0.0.1
+inet_interfaces = {address}
 inet_protocols = ipv4
 myhostname = postfix.test
 mydestination =
@@ -43,11 +43,14 @@ smtpd_client_connection_count_limit = 0
 
 class Postfix(Enclosure):
     """`restrictions`: smtpd_recipient_restrictions, as `quotagate setup postfix` or a manual gives it.
-    `lmtp`: the port of an LMTP server that delivers; without it, Postfix itself delivers to mboxes in `mail`."""
+    `lmtp`: the port of an LMTP server that delivers; without it, Postfix itself delivers to mboxes in `mail`.
+    `more`: further lines of main.cf; `others`: further smtpd, {port: {parameter: value}}."""
 
-    def __init__(self, folder, restrictions="", lmtp=None, mail=None, chroot=False, more=""):
-        super().__init__("postfix", folder)
-        self.port = free_port()
+    def __init__(self, folder, restrictions="", lmtp=None, mail=None, chroot=False, more="", host=HERE,
+                 others=None):
+        super().__init__("postfix", folder, host)
+        self.port = host.port(25)
+        self.others = others or {}
         self.spool = self.folder / "spool"
         self.spool.mkdir()
         owned(self.folder / "data", "postfix")
@@ -62,7 +65,7 @@ class Postfix(Enclosure):
         self.more = more
         self.settings = {
             "spool": self.spool, "data": self.folder / "data", "log": self.maillog, "folder": self.folder,
-            "mail": mail or "/nonexistent", "uid": USERS["vmail"],
+            "address": host.address, "mail": mail or "/nonexistent", "uid": USERS["vmail"],
             "transport": f"lmtp:inet:127.0.0.1:{lmtp}" if lmtp else "virtual:",
         }
 
@@ -71,7 +74,7 @@ class Postfix(Enclosure):
 
     def write_configuration(self):
         etc = self.etc / "postfix"
-        programs = self.command[2]
+        programs = self.tree
         self.run_copy(programs / "etc" / "postfix", etc)
         self.run_copy(programs / "usr" / "share" / "postfix" / "dynamicmaps.cf", etc)
         (etc / "mailboxes").write_text("".join(f"{name}@example.org {name}\n" for name in MAILBOXES))
@@ -79,7 +82,10 @@ class Postfix(Enclosure):
         (etc / "main.cf").write_text(MAIN.format(**self.settings, restrictions=restrictions) + self.more)
         stock = (programs / "usr" / "share" / "postfix" / "master.cf.dist").read_text().splitlines()
         stock = stock[next(i for i, line in enumerate(stock) if line.startswith("pickup")):]
-        lines = [f"127.0.0.1:{self.port} inet n - {'y' if self.chroot else 'n'} - - smtpd"]
+        lines = []
+        for port, parameters in {self.port: {}, **self.others}.items():
+            lines.append(f"{self.host.address}:{port} inet n - {'y' if self.chroot else 'n'} - - smtpd")
+            lines += [f"  -o {{ {name} = {value} }}" for name, value in parameters.items()]
         for line in stock:
             if line and not line.startswith("#"):
                 fields = line.split()

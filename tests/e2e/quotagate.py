@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from enclosure import TOP, tail, until, write_etc
+from enclosure import HERE, TOP, tail, until, write_etc
 from policy import Policy, connect
 
 PROGRAM = os.environ.get("QUOTAGATE", str(TOP / "build" / "quotagate"))
@@ -21,16 +21,17 @@ def usual_limit():
 class Quotagate:
     """One daemon with its configuration. Started with a private /etc, so that it finds the users of the other servers."""
 
-    def __init__(self, folder, configuration, name="quotagate"):
+    def __init__(self, folder, configuration, name="quotagate", host=HERE):
+        self.host = host
         self.folder = Path(folder, name)
-        self.folder.mkdir()
+        self.folder.mkdir(parents=True)
         self.configuration = self.folder / "quotagate.conf"
         self.configuration.write_text(configuration)
         self.log = self.folder / "log"
         self.log.touch()
         self.process = None
-        write_etc(self.folder / "etc")
-        self.enclosed = [str(TOP / "scripts" / "enclose"), "--here", "--etc", str(self.folder / "etc")]
+        write_etc(self.folder / "etc", host.etc_hosts)
+        self.enclosed = [*host.enter, str(TOP / "scripts" / "enclose"), "--here", "--etc", str(self.folder / "etc")]
 
     def logs(self):
         return [self.log]
@@ -54,8 +55,9 @@ class Quotagate:
         if self.process.poll() is not None:
             raise AssertionError(f"quotagate ended with {self.process.returncode}:\n{self.said()}")
         try:
-            for address in self.addresses():
-                connect(address).close()
+            with self.host.inside():
+                for address in self.addresses():
+                    connect(address).close()
             return True
         except OSError:
             return False
@@ -101,7 +103,8 @@ class Quotagate:
         return self.command("check", *arguments)
 
     def policy(self, number=0):
-        return Policy(self.addresses()[number])
+        with self.host.inside():
+            return Policy(self.addresses()[number])
 
     def family(self):
         """The processes below the daemon: the nursery and its helpers, as {pid: (parent, uid)}."""

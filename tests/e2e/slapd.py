@@ -8,7 +8,7 @@ import shutil
 import signal
 from pathlib import Path
 
-from enclosure import SERVERS, Enclosure, connects, free_port, until
+from enclosure import HERE, SERVERS, Enclosure, until
 
 SUFFIX = "dc=example,dc=org"
 READER = f"cn=reader,{SUFFIX}"
@@ -112,10 +112,10 @@ def is_stopped(process):
 class Slapd(Enclosure):
     """`entries` come on top of the frame and the crowd. With `certificates` (see certificates.py) it speaks TLS."""
 
-    def __init__(self, folder, entries=(), people=1000, anonymous=True, certificates=None, part="."):
-        super().__init__("slapd", Path(folder, part))
-        self.port, self.tls_port = free_port(), free_port()
-        self.uri, self.tls_uri = f"ldap://127.0.0.1:{self.port}", f"ldaps://127.0.0.1:{self.tls_port}"
+    def __init__(self, folder, entries=(), people=1000, anonymous=True, certificates=None, part=".", host=HERE):
+        super().__init__("slapd", Path(folder, part), host)
+        self.port, self.tls_port = host.port(389), host.port(636)
+        self.uri, self.tls_uri = f"ldap://{host.address}:{self.port}", f"ldaps://{host.address}:{self.tls_port}"
         (self.folder / "run").mkdir()
         (self.folder / "schema").write_text("".join(schema()))
         self.configuration = self.folder / "slapd.conf"
@@ -143,9 +143,9 @@ class Slapd(Enclosure):
 
     def start(self):
         self.configure()
-        uris = f"ldap://127.0.0.1:{self.port}"
+        uris = self.uri
         if self.certificates:
-            uris += f" ldaps://127.0.0.1:{self.tls_port}"
+            uris += f" {self.tls_uri}"
         self.launch("slapd", "-d", "0", "-f", self.configuration, "-h", uris, port=self.port)
         return self
 
@@ -155,7 +155,7 @@ class Slapd(Enclosure):
         change += "".join(f"{attribute}:: {base64.b64encode(value.encode()).decode()}\n" for value in values)
         file = self.folder / "change"
         file.write_text(change)
-        self.run("ldapmodify", "-x", "-H", f"ldap://127.0.0.1:{self.port}", "-D", f"cn=admin,{SUFFIX}", "-w", "secret",
+        self.run("ldapmodify", "-x", "-H", self.uri, "-D", f"cn=admin,{SUFFIX}", "-w", "secret",
                  "-f", file)
 
     def signal(self, number):
@@ -173,4 +173,4 @@ class Slapd(Enclosure):
     def stop(self):
         self.signal(signal.SIGCONT)
         super().stop()
-        until(lambda: not connects(self.port), "slapd is gone")
+        until(lambda: not self.host.connects(self.port), "slapd is gone")

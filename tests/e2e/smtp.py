@@ -3,6 +3,8 @@ import smtplib
 import threading
 from typing import NamedTuple
 
+from enclosure import HERE
+
 
 class Reply(NamedTuple):
     code: int
@@ -19,10 +21,11 @@ def message(octets=1000, subject="test"):
 
 
 class Sender:
-    """A session. Used as a context, it ends with it."""
+    """A session. Used as a context, it ends with it. `whence`: the host that connects to `address`."""
 
-    def __init__(self, port):
-        self.smtp = smtplib.SMTP("127.0.0.1", port, local_hostname="sender.test", timeout=60)
+    def __init__(self, port, address="127.0.0.1", whence=HERE):
+        with whence.inside():
+            self.smtp = smtplib.SMTP(address, port, local_hostname="sender.test", timeout=60)
         self.say("EHLO sender.test")
 
     def __enter__(self):
