@@ -10,6 +10,7 @@ import pytest
 from dovecot import Dovecot
 from enclosure import owned, tail
 from exim import Exim
+from farm import Farm, Gates
 from installation import Installation
 from postfix import Postfix
 from quotagate import PROGRAM, Quotagate
@@ -85,6 +86,38 @@ def server(kind):
     return make
 
 
+@pytest.fixture(scope="module")
+def standing_farm():
+    made, servers = Path(tempfile.mkdtemp(prefix="qg")), []
+    made.chmod(0o755)
+
+    def wrap(server):
+        servers.append(server)
+        return server
+    try:
+        farm = Farm(made, wrap)
+        farm.servers = servers
+        yield farm
+    finally:
+        for one in reversed(servers):
+            one.stop()
+        shutil.rmtree(made, ignore_errors=True)
+
+
+@pytest.fixture
+def farm(standing_farm, request):
+    """The mail servers of farm.py, with empty queues. They stand for all tests of a file."""
+    request.node.standing = standing_farm.servers
+    standing_farm.forget()
+    return standing_farm
+
+
+@pytest.fixture
+def gates(farm, folder, started):
+    """The quotagates of the farm, see farm.py; they come and go with the test."""
+    return Gates(farm, folder, started)
+
+
 postfix = server(Postfix)
 exim = server(Exim)
 dovecot = server(Dovecot)
@@ -95,7 +128,7 @@ def pytest_runtest_makereport(item, call):
     outcome = yield
     report = outcome.get_result()
     if report.failed and call.when == "call":
-        for one in getattr(item, "servers", []):
+        for one in [*getattr(item, "servers", []), *getattr(item, "standing", [])]:
             for path in one.logs():
                 if text := tail(path):
                     report.sections.append((str(path), text))

@@ -10,8 +10,9 @@ import shutil
 
 from dovecot import Dovecot
 from enclosure import USERS, owned, until
-from hosts import Network
+from hosts import NETWORK, Network
 from postfix import Postfix
+from quotagate import Quotagate
 from slapd import SUFFIX, Slapd, person
 from smtp import Sender, message
 
@@ -157,3 +158,25 @@ class Farm:
         for mta in self.postfixes.values():
             mta.run("postsuper", "-d", "ALL")
             mta.maillog.write_text("")
+
+
+class Gates:
+    """The quotagates of a farm."""
+
+    def __init__(self, farm, folder, started):
+        self.farm, self.folder, self.started = farm, folder, started
+
+    def start(self, name, configuration):
+        """One on this host, instead of the one that may be there."""
+        gate = Quotagate(self.folder / name, configuration, name=f"quotagate{len(self.started)}",
+                         host=self.farm.network[name])
+        self.started.append(gate)
+        return gate.start()
+
+    def backend(self, name, more=""):
+        host = self.farm.network[name]
+        return self.start(name, f'''
+listen mta {{ protocol = policy  address = "inet:{host.address}:7356"  allow = {{"{NETWORK}"}} }}
+store vmail {{ type = maildir  path = "{self.farm.folder / name}/mail/%d/%n/Maildir"  rule = dovecot-2.3  user = vmail }}
+rules {{ added = 1k }}
+{more}''')
