@@ -160,23 +160,68 @@ class Farm:
             mta.maillog.write_text("")
 
 
+KEY = "a key of the tests, of 16 octets at least"
+# Nothing is answered from memory as long as somebody can be asked.
+ANEW = "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms }\n"
+TIMEOUT = 2  # of a question, in seconds
+TIMED = f"timeout = {TIMEOUT}s  added = 1k"
+FAR = 'type = remote  server = "udp:%{host}:7359"  timeout = 300ms  tries = 3  http = "http://%{host}:7360"  breaker_pause = 1s'
+
+
 class Gates:
-    """The quotagates of a farm."""
+    """The quotagates of a farm. One of each name; starting it again puts another in its place."""
 
     def __init__(self, farm, folder, started):
         self.farm, self.folder, self.started = farm, folder, started
+        self.running = {}
 
-    def start(self, name, configuration):
-        """One on this host, instead of the one that may be there."""
+    def key(self, name, text=KEY):
+        path = self.folder / f"{name}.key"
+        path.write_text(f"{text}\n")
+        path.chmod(0o600)
+        return path
+
+    def start(self, name, configuration, names=None):
+        """`names`: the host's /etc/hosts, if it is another."""
+        if name in self.running:
+            self.running[name].stop()
         gate = Quotagate(self.folder / name, configuration, name=f"quotagate{len(self.started)}",
                          host=self.farm.network[name])
+        if names is not None:
+            (gate.folder / "etc" / "hosts").write_text(names)
         self.started.append(gate)
-        return gate.start()
+        self.running[name] = gate.start()
+        return gate
 
-    def backend(self, name, more=""):
-        host = self.farm.network[name]
+    def frontend(self, name, far=FAR, key=KEY, rules=TIMED, more="", names=None):
+        keyed = f'key_file = "{self.key(name, key)}"' if key else ""
         return self.start(name, f'''
-listen mta {{ protocol = policy  address = "inet:{host.address}:7356"  allow = {{"{NETWORK}"}} }}
+listen mta {{ protocol = policy  address = "inet:127.0.0.1:7356" }}
+directory people {{ type = ldap  uri = "ldap://dir.test"  base = "{SUFFIX}"  schema = inetlocal }}
+store far {{ {far}  {keyed} }}
+domain one.example {{ directory = people  store = far }}
+domain two.example {{ directory = people  store = far }}
+rules {{ {rules} }}
+{more}''', names)
+
+    def backend(self, name, key=KEY, allow=NETWORK, more=""):
+        host = self.farm.network[name]
+        keyed = f'key_file = "{self.key(name, key)}"'
+        allowed = f'allow = {{"{allow}"}}'
+        return self.start(name, f'''
+listen facts {{ protocol = facts  address = "udp:{host.address}:7359"  {allowed}  {keyed} }}
+listen web {{ protocol = http  address = "inet:{host.address}:7360"  {allowed}  {keyed} }}
+listen mta {{ protocol = policy  address = "inet:{host.address}:7356"  {allowed} }}
 store vmail {{ type = maildir  path = "{self.farm.folder / name}/mail/%d/%n/Maildir"  rule = dovecot-2.3  user = vmail }}
 rules {{ added = 1k }}
 {more}''')
+
+    def all(self, **more):
+        """On every host; `more` goes to the frontends."""
+        for name in BACKENDS:
+            self.backend(name)
+        for name in FRONTENDS:
+            self.frontend(name, **more)
+
+    def __getitem__(self, name):
+        return self.running[name]

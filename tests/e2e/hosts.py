@@ -118,13 +118,12 @@ class Host:
 
 
 class Network:
-    """Hosts of these names, 10.77.0.1 the first; a name is known to all as NAME.test, and by its `aliases` {name: host's name}."""
+    """Hosts of these names, 10.77.0.1 the first; each is known to the others as NAME.test."""
 
-    def __init__(self, *names, aliases=()):
+    def __init__(self, *names):
         self.prefix = f"qg{os.getpid()}-{next(numbers)}-"
         self.switch = self.namespace("switch")
         self.hosts = {name: Host(self, name, address) for name, address in zip(names, NETWORK.hosts())}
-        self.aliases = dict(aliases)
 
     def __getitem__(self, name):
         return self.hosts[name]
@@ -132,10 +131,9 @@ class Network:
     def namespace(self, name):
         return self.prefix + name
 
-    def etc_hosts(self):
-        lines = {f"{name}.test": host for name, host in self.hosts.items()}
-        lines.update({name: self.hosts[target] for name, target in self.aliases.items()})
-        return "".join(f"{host.address} {name}\n" for name, host in lines.items())
+    def etc_hosts(self, **others):
+        """With a host's name in place of another's, its address stands where the other's should."""
+        return "".join(f"{self.hosts[others.get(name, name)].address} {name}.test\n" for name in self.hosts)
 
     def start(self):
         remove_left_overs()

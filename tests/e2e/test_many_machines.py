@@ -3,8 +3,9 @@ import random
 
 import pytest
 
-from farm import BACKEND, BACKENDS, DOMAINS, FRONTENDS, GATE, LIMIT, SCRIPT, STATUS, address
+from farm import ANEW, BACKEND, BACKENDS, DOMAINS, FRONTENDS, GATE, LIMIT, SCRIPT, STATUS, TIMEOUT, address
 from hosts import all_at_once
+from relay import Relay
 from script import Cgi, Script, used
 
 SENDERS, MESSAGES = 30, 8  # messages of each sender
@@ -63,16 +64,92 @@ class Load:
 HEAD = f"{'who is asked':<60} {'taken':>8} {'refused':>8} {'bounces':>8}\n"
 
 
+def backend_of(farm, whom):
+    return farm.network[DOMAINS[whom.partition("@")[2]]]
+
+
 def test_what_is_let_in_fits(farm, gates, started, capsys):
+    """The others are measured beside it, with the same load."""
     rows = []
-    for name in BACKENDS:
-        gates.backend(name)
-    load = Load(farm, BACKEND)
-    rows.append(load.row("the backend's quotagate, by policy"))
+    gates.all()
+    load = Load(farm, GATE)
+    rows.append(load.row("quotagate on frontends and backends"))
     load.assert_all_fitted()
-    rows.append(Load(farm, STATUS).row("the backend's quota-status"))
+    for name in FRONTENDS:
+        gates.frontend(name, far=f'type = remote  server = "http://%{{host}}:7360/quota.cgi?u=%u"', key=None)
+    rows.append(Load(farm, GATE).row("quotagate on frontends, figures of the backends by HTTP"))
+    rows.append(Load(farm, BACKEND).row("quotagate on backends, asked by policy without end of message"))
+    rows.append(Load(farm, STATUS).row("Dovecot's quota-status on backends"))
     started += [Cgi(farm.network[name], lambda whom: (used(farm.home(whom) / "Maildir"), LIMIT)) for name in BACKENDS]
-    started += [Script(farm.network[name], lambda whom: farm.network[DOMAINS[whom.partition("@")[2]]], GRACE) for name in FRONTENDS]
-    rows.append(Load(farm, SCRIPT).row("a script that asks the backend's for figures"))
+    started += [Script(farm.network[name], lambda whom: backend_of(farm, whom), GRACE) for name in FRONTENDS]
+    rows.append(Load(farm, SCRIPT).row("scripts that ask the backends' for figures, and charge nothing"))
     with capsys.disabled():
         print("\n" + HEAD + "".join(rows))
+
+
+@pytest.mark.parametrize("delays", [
+    pytest.param(lambda chance: [chance.uniform(0, 0.2)], id="delayed and out of order"),
+    pytest.param(lambda chance: [0, 0, chance.uniform(0, 0.2)], id="three times"),
+    pytest.param(lambda chance: [] if chance.random() < 0.1 else [0], id="one of ten lost"),
+])
+def test_what_is_let_in_fits_over_a_bad_network(farm, gates, started, delays):
+    """The frontends reach one backend through a relay."""
+    relay = Relay(farm.network["relay"], farm.network["be1"], delays)
+    started.append(relay.start())
+    gates.all(names=farm.network.etc_hosts(be1="relay"))
+    Load(farm, GATE).assert_all_fitted()
+    assert relay.passed > 100
+
+
+def hold(farm, frontend, whom, size):
+    """A session that has named the recipient, and its reply; the message is yet to come."""
+    session = farm.session(frontend)
+    session.mail(size=size)
+    return session, session.rcpt(whom)
+
+
+def test_frontends_share_one_ledger_and_a_restart_does_not_lose_it(farm, gates):
+    whom = address(0)
+    farm.fill(whom, LIMIT - 150_000)
+    gates.all(more=ANEW)
+    first, reply = hold(farm, "fe1", whom, 100_000)
+    assert reply.code == 250
+    with first:
+        assert str(farm.ask("fe2", whom, size=100_000)).startswith("452 4.2.2 ")
+        gates.frontend("fe1", more=ANEW)
+        for frontend in FRONTENDS:
+            assert str(farm.ask(frontend, whom, size=100_000)).startswith("452 4.2.2 ")
+        assert farm.ask("fe3", whom, size=10_000).code == 250
+
+
+def test_a_message_that_does_not_come_gives_its_room_back_on_the_other_machine(farm, gates):
+    whom = address(0)
+    farm.fill(whom, LIMIT - 150_000)
+    gates.all(more=ANEW)
+    farm.send("fe1", [address(1)], 1000)  # Postfix has asked at the end of a message
+    for _ in range(3):
+        with farm.session("fe1") as sender:
+            for _ in range(3):
+                sender.mail(size=100_000)
+                assert sender.rcpt(whom).code == 250
+                sender.reset()
+
+
+def test_mailboxes_far_from_full_cost_no_datagrams(farm, gates):
+    people = [address(number, domain) for domain in DOMAINS for number in range(5)]
+    for whom in people:
+        farm.fill(whom, LIMIT // 10)
+    gates.backend("be1")
+    gates.backend("be2")
+    gate = gates.frontend("fe1", rules=f"timeout = {TIMEOUT}s")
+    hosts = [farm.network[name] for name in BACKENDS]
+
+    def ask_all(times):
+        with gate.policy() as client:
+            return [client.ask(whom, size=100, instance=f"{times}.{number}.{whom}")
+                    for number in range(times) for whom in people]
+    ask_all(1)
+    before = [host.datagrams() for host in hosts]
+    assert set(ask_all(100)) == {"DUNNO"}
+    grown = [host.datagrams() - then for host, then in zip(hosts, before)]
+    assert sum(grown) < 50, grown
