@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from enclosure import free_port, mbox
+from enclosure import TOP, free_port, mbox
 from smtp import ask, send
 
 GOOD = """listen mta {{ protocol = policy  address = "unix:{folder}/gate.sock"  mode = 0666 }}
@@ -89,6 +89,17 @@ def test_all_mistakes_are_told_in_one_run_and_nothing_is_started(idle_quotagate,
         assert done.returncode == 2, done
         assert expected <= set(complaints(gate, done.stderr)), done.stderr
     assert not (folder / "gate.sock").exists()
+
+
+@pytest.mark.parametrize("example", sorted((TOP / "examples").glob("*.conf")), ids=lambda path: path.name)
+def test_the_examples_are_accepted(idle_quotagate, example):
+    gate = idle_quotagate(example.read_text())
+    key = gate.folder / "etc" / "quotagate" / "key"
+    key.parent.mkdir()
+    key.write_text("a key of the tests, of 16 octets at least\n")
+    key.chmod(0o600)
+    done = gate.command("config")
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 # Every kind of section beside those of GOOD, for the defaults of each.
