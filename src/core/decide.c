@@ -146,6 +146,25 @@ static bool is_full_for_long(const struct rules *rules, const struct facts *fact
 	return rules->full_for > 0 && facts->full_since > 0 && now - facts->full_since > rules->full_for;
 }
 
+/*
+ * Rules that let the last message pass the limit are sure of it only while nothing else is on its way: what was let in
+ * before may come to the store after this message, and finds the mailbox full.
+ */
+static bool could_be_overtaken(const struct terms *terms, struct limit limit, uint64_t u, uint32_t m, uint64_t size)
+{
+	switch (terms->rule) {
+	case RULE_FITS:
+	case RULE_COURIER:
+	case RULE_EXIM:
+	case RULE_CYRUS_STRICT: return false; /* the order does not matter */
+	case RULE_EXIM_EXCLUSIVE:
+	case RULE_CYRUS:
+	case RULE_DOVECOT_2_3:
+	case RULE_DOVECOT_2_4: break;
+	}
+	return (limit.octets && exceeds(u, size, limit.octets)) || (limit.messages && m >= limit.messages);
+}
+
 static struct verdict decide_room(const struct rules *rules, const struct terms *terms, uint64_t size,
 	const struct facts *facts, struct charge charge, msec now)
 {
@@ -154,7 +173,8 @@ static struct verdict decide_room(const struct rules *rules, const struct terms 
 	uint32_t m = sum32(facts->messages, charge.messages);
 	if (limit.octets == 0 && limit.messages == 0)
 		return pass(REASON_NO_LIMIT);
-	if (!decide_is_full(terms, limit, u, m, size))
+	if (!decide_is_full(terms, limit, u, m, size) &&
+		!(charge.messages && could_be_overtaken(terms, limit, u, m, size)))
 		return pass(REASON_ROOM);
 	if (decide_is_full(terms, limit, 0, 0, size))
 		return refuse(REASON_TOO_LARGE, &rules->too_large);

@@ -14,6 +14,7 @@ struct facts_request remote_question(const struct lookup *l)
 		.message_limit = c->limit.messages,
 		.charge = c->deliver,
 		.limit_named = c->limit.named,
+		.limit_is_default = c->limit_is_default,
 		.end_of_message = c->stage == STAGE_END_OF_MESSAGE,
 		.firm = l->firm,
 		.spent = c->spent.octets,
