@@ -31,6 +31,15 @@ static bool add_to_list(const struct opt *row, struct opt_list *list, const char
 	return true;
 }
 
+static bool set_seconds(msec *member, struct str value, struct err *err)
+{
+	uint64_t n = 0;
+	if (value.len == 0 || value.at[value.len - 1] != 's' || !str_u64((struct str){ value.at, value.len - 1 }, &n))
+		return err_set(err, "the drive knows durations in seconds only, as 30s");
+	*member = SECONDS((msec)n);
+	return true;
+}
+
 static bool set_option(const struct opt *row, char *conf, const char *value, struct err *err)
 {
 	void *member = conf + row->offset;
@@ -54,9 +63,9 @@ static bool set_option(const struct opt *row, char *conf, const char *value, str
 		return true;
 	}
 	case OPT_LIST: return add_to_list(row, member, value, err);
+	case OPT_DURATION: return set_seconds(member, str_of(value), err);
 	case OPT_NUMBER:
 	case OPT_OCTETS:
-	case OPT_DURATION:
 	case OPT_MODE:
 	case OPT_SECTION: break;
 	}
@@ -299,9 +308,12 @@ void drive_connect(struct drive *d, struct str host)
 	static const struct hash_key key = { 0x0706050403020100, 0x0F0E0D0C0B0A0908 };
 	drive_hangup(d);
 	str_copy_z(d->host, sizeof(d->host), host);
-	const struct front_peer peer = {
-		.host = str_of(d->host), .key = &key, .listener = 1, .connection = ++d->connections
-	};
+	const struct front_peer peer = { .host = str_of(d->host),
+		.key = &key,
+		.now = 1000,
+		.wall = DRIVE_WALL,
+		.listener = 1,
+		.connection = ++d->connections };
 	d->session = zeroed(d->front->session_size);
 	d->front->start(d->session, d->conf, d->shared, &peer);
 	buf_printf(&d->transcript, d->host[0] ? "connect %s\n" : "connect%s\n", d->host);

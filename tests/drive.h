@@ -19,6 +19,7 @@
 #include "front/front.h"
 
 #define DRIVE_TRANSACTIONS 64
+#define DRIVE_WALL 1700000000000 /* the time of day in which every connection is made */
 
 struct drive {
 	const struct front *front;
@@ -41,8 +42,8 @@ struct drive {
 void drive_init(struct drive *, const struct front *, struct buf transcript);
 void drive_done(struct drive *);
 
-/* Sets an option by its name, "style" or "words.pass". Knows what fronts have: strings, choices, booleans, sections of
-   them, and lists, which a value is added to. The value must outlive the drive. */
+/* Sets an option by its name, "style" or "words.pass". Knows what fronts have: strings, choices, booleans, seconds, sections
+   of them, and lists, which a value is added to. The value must outlive the drive. */
 bool drive_option(struct drive *, struct str name, const char *value, struct err *);
 
 void drive_connect(struct drive *, struct str host);
