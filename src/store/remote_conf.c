@@ -168,6 +168,8 @@ bool remote_conf_check(const void *conf, struct err *err)
 			return err_set(err, "server: either all are asked by datagrams (udp:) or all by HTTP");
 	if (!is_datagram && (c->key_file || c->http))
 		return err_set(err, "key_file and http go with a server that is asked by datagrams (udp:)");
+	if (c->http && !c->key_file)
+		return err_set(err, "http needs a key_file: without a key no quotagate takes messages by HTTP");
 	return true;
 }
 
