@@ -164,6 +164,7 @@ KEY = "a key of the tests, of 16 octets at least"
 # Nothing is answered from memory as long as somebody can be asked.
 ANEW = "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms }\n"
 TIMEOUT = 2  # of a question, in seconds
+# What is added to a message on its way is said on frontends: the backend hears of sizes with it.
 TIMED = f"timeout = {TIMEOUT}s  added = 1k"
 FAR = 'type = remote  server = "udp:%{host}:7359"  timeout = 300ms  tries = 3  http = "http://%{host}:7360"  breaker_pause = 1s'
 
@@ -213,7 +214,6 @@ listen facts {{ protocol = facts  address = "udp:{host.address}:7359"  {allowed}
 listen web {{ protocol = http  address = "inet:{host.address}:7360"  {allowed}  {keyed} }}
 listen mta {{ protocol = policy  address = "inet:{host.address}:7356"  {allowed} }}
 store vmail {{ type = maildir  path = "{self.farm.folder / name}/mail/%d/%n/Maildir"  rule = dovecot-2.3  user = vmail }}
-rules {{ added = 1k }}
 {more}''')
 
     def all(self, **more):
