@@ -7,7 +7,7 @@
 enum {
 	EXIT_OK = 0,
 	EXIT_REFUSED = 1, /* check: an address would be refused */
-	EXIT_FAILED = 1, /* serve: it had to end */
+	EXIT_FAILED = 1, /* serve: it had to end; status: no daemon answers */
 	EXIT_USAGE = 2, /* usage or configuration */
 	EXIT_UNANSWERED = 3, /* check: a store did not answer */
 };
@@ -18,7 +18,7 @@ struct command_line {
 	int n_words;
 	uint64_t size; /* check --size */
 	const char *sender; /* check --sender */
-	const char *json; /* check --json; not null: given */
+	const char *json; /* check --json, status --json; not null: given */
 	const char *options; /* config --options: "" or "man" */
 };
 
@@ -26,5 +26,6 @@ int command_serve(const struct command_line *);
 int command_check(const struct command_line *);
 int command_config(const struct command_line *);
 int command_setup(const struct command_line *);
+int command_status(const struct command_line *);
 
 #endif

@@ -280,7 +280,7 @@ static void read_control(struct config *c)
 		return;
 	}
 	c->control_options = (struct options_listen){
-		.mode = 0600, .max_clients = 16, .idle = SECONDS(60), .request_timeout = SECONDS(10)
+		.mode = 0600, .max_clients = 64, .idle = SECONDS(60), .request_timeout = SECONDS(10)
 	};
 	l->name = "control";
 	l->front = &control_front;

@@ -18,6 +18,7 @@ static const char usage[] =
 	"  quotagate config --options[=man]                every option with type, default and range\n"
 	"  quotagate setup  [-c FILE] postfix|exim|sendmail\n"
 	"                                                  print the lines to put into the MTA's configuration\n"
+	"  quotagate status [-c FILE] [--json]             what the running daemon does: listeners, stores, cache\n"
 	"  quotagate --help | --version\n"
 	"\n"
 	"FILE is " DEFAULT_FILE " by default. See quotagate(8) and quotagate.conf(5).\n";
@@ -49,6 +50,7 @@ static const struct command commands[] = {
 	{ "check", command_check, some, "csfj" },
 	{ "config", command_config, none, "co" },
 	{ "setup", command_setup, one, "c" },
+	{ "status", command_status, none, "cj" },
 };
 
 static int complain(const char *what, const char *word)

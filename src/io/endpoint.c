@@ -94,8 +94,10 @@ const char *endpoint_path(const struct endpoint *e)
 static int connect_as(const struct endpoint *e, int flags)
 {
 	int fd = socket(e->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+	const struct timeval patience = { .tv_sec = 5 };
 	if (fd < 0)
 		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (const struct sockaddr *)&e->address, e->len) == 0)
 		return fd;
 	int error = errno;

@@ -47,7 +47,7 @@ void endpoint_remove(const struct endpoint *, const struct stat *bound);
 /* What endpoint_remove() compares: the socket file as it is now. */
 bool endpoint_stat(const struct endpoint *, struct stat *);
 
-/* A blocking connected socket, -1 with errno. */
+/* A blocking connected socket, -1 with errno. Waits for a place in its queue for five seconds at most. */
 int endpoint_connect(const struct endpoint *);
 
 #endif
