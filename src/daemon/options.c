@@ -100,7 +100,9 @@ const struct opt options_top[] = {
 	ROW(options_top, control, OPT_STRING, .check = check_absolute,
 		.help = "A unix socket, for root and the daemon's user only, through which quotagate check learns what "
 			"the "
-			"running daemon has cached and charged."),
+			"running daemon has cached and charged, and quotagate status what it has counted. 64 may be "
+			"connected "
+			"at once."),
 	OPT_END,
 };
 

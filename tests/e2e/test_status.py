@@ -11,7 +11,7 @@ import time
 
 import pytest
 
-from enclosure import USERS, free_port, mbox, owned, until
+from enclosure import TOP, USERS, free_port, mbox, owned, until
 from metrics import by_control
 from policy import connect, one_shot, read_all
 from quotagate import PROGRAM
@@ -190,7 +190,8 @@ def test_a_listener_that_moves_or_is_renamed(quotagate, configuration, control):
     gate.reload(moved)
     until(gate.ready, "it listens elsewhere")
     ask(gate, FULL)
-    seen = until(lambda: (m := by_control(control))("quotagate_verdicts_total", listener="mta") == 2 and m, "both count")
+    verdicts = "quotagate_verdicts_total"
+    seen = until(lambda: (m := by_control(control))(verdicts, listener="mta") == 2 and m, "both count")
     assert seen("quotagate_listener_requests_total", listener="mta") == 2
     gate.reload(moved.replace("listen mta", "listen mx"))
     until(lambda: by_control(control)("quotagate_listener_clients", listener="mx") is not None, "it has another name")
@@ -232,6 +233,16 @@ def test_a_directory(quotagate, configuration, control, folder):
     lists = row(status(gate)["directories"], name="lists")
     assert lists["lookups"] >= 1 and lists["failed"] == 0 and 0 < lists["median"] <= lists["p99"] < 10
     assert (lists["helpers"], lists["restarts"]) == (2, 0)
+
+
+def test_the_manual_names_them_all(quotagate, configuration, control, folder):
+    (folder / "addresses").write_text("")
+    quotagate(configuration(more=f'directory lists {{ type = file  mailboxes = "{folder}/addresses"  user = vmail }}\n'))
+    manual = (TOP / "man" / "quotagate.8.in").read_text()
+    families = re.findall(r"^# TYPE (\S+)", by_control(control).text, re.M)
+    assert len(families) > 40
+    named = {name for name in families if name.replace("_directory_", "_store_") in manual}
+    assert set(families) - named == set()
 
 
 # ---- the control socket ----
