@@ -162,7 +162,7 @@ static bool read_listeners(struct config *c, enum config_use use)
 		const struct registry_front *f = registry_front(s->variant->name);
 		struct err err;
 		*l = (struct config_listener){
-			.name = s->title, .front = f->front, .own = s->own, .options = s->common
+			.name = s->title, .front = f->front, .kind = f->kind, .own = s->own, .options = s->common
 		};
 		if (!read_allow(l))
 			return false;

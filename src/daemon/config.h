@@ -50,6 +50,7 @@ struct config_directory {
 struct config_listener {
 	const char *name;
 	const struct front *front;
+	const struct listener_kind *kind; /* null: as its endpoint says */
 	const void *own;
 	const struct options_listen *options;
 	struct endpoint endpoint;

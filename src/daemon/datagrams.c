@@ -82,7 +82,7 @@ static void leave(struct exchange *x)
 	listener_left(l);
 }
 
-void datagrams_free_spare(struct listener *l)
+static void free_spare(struct listener *l)
 {
 	list_each_safe (n, &l->spare)
 		free(list_of(n, struct exchange, link));
@@ -213,18 +213,20 @@ static const struct datagram_calls calls = { on_data, on_closed };
 
 /* ---- for the listener ---- */
 
-bool datagrams_open(struct listener *l, int fd, struct err *err)
+static bool datagrams_open(struct listener *l, int fd, struct err *err)
 {
 	return datagram_open(&l->socket.datagrams, &l->engine->loop, fd, &calls, err);
 }
 
-void datagrams_close(struct listener *l)
+/* Takes no more; the socket is closed when the last answer is sent. */
+static void datagrams_close(struct listener *l)
 {
 	datagram_deafen(&l->socket.datagrams);
 	close_when_done(l);
 }
 
-void datagrams_abort(struct listener *l)
+/* Of a listener that was closed: drops what is not answered. */
+static void datagrams_abort(struct listener *l)
 {
 	list_each_safe (n, &l->asking) {
 		struct exchange *x = list_of(n, struct exchange, link);
@@ -232,3 +234,17 @@ void datagrams_abort(struct listener *l)
 		leave(x);
 	}
 }
+
+/* Each question has its deadline, and nothing else waits. */
+static void datagrams_expire(struct listener *l, msec now)
+{
+	(void)l, (void)now;
+}
+
+const struct listener_kind datagrams_kind = {
+	.open = datagrams_open,
+	.close = datagrams_close,
+	.abort = datagrams_abort,
+	.expire = datagrams_expire,
+	.done = free_spare,
+};

@@ -8,16 +8,6 @@
 
 #include "daemon/listener.h"
 
-/* Takes over the bound socket. After a failure the listener frees itself. */
-bool datagrams_open(struct listener *, int fd, struct err *);
-
-/* Takes no more; the socket is closed when the last answer is sent. */
-void datagrams_close(struct listener *);
-
-/* Of a listener that was closed: drops what is not answered. */
-void datagrams_abort(struct listener *);
-
-/* Frees what is kept for further datagrams. */
-void datagrams_free_spare(struct listener *);
+extern const struct listener_kind datagrams_kind;
 
 #endif

@@ -10,46 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static void *share(struct engine *e, const struct front *front)
-{
-	if (front->shared_size == 0)
-		return NULL;
-	return front->shared_by_all ? engine_shared(e, front) : calloc(1, front->shared_size);
-}
-
-struct listener *listener_new(
-	struct engine *e, struct config *c, const struct config_listener *spec, unsigned number, struct err *err)
-{
-	struct listener *l = calloc(1, sizeof(*l));
-	struct err why;
-	if (l)
-		l->shared = share(e, spec->front);
-	if (!l || (spec->front->shared_size && !l->shared)) {
-		free(l);
-		err_set(err, "out of memory");
-		return NULL;
-	}
-	l->engine = e;
-	l->config = config_get(c);
-	l->spec = spec;
-	l->number = number;
-	l->endpoint = spec->endpoint;
-	snprintf(l->name, sizeof(l->name), "%s", spec->name);
-	list_init(&l->all);
-	list_init(&l->idle);
-	list_init(&l->busy);
-	list_init(&l->asking);
-	list_init(&l->spare);
-	l->fd = endpoint_listen(&spec->endpoint, &spec->access, &why);
-	if (l->fd < 0) {
-		err_set(err, "listen %s: %s", spec->name, why.text);
-		listener_free(l);
-		return NULL;
-	}
-	endpoint_stat(&l->endpoint, &l->bound);
-	return l;
-}
-
 static struct counted_listener *counted(const struct listener *l)
 {
 	return counters_listener(l->engine->counters, l->config, l->spec);
@@ -62,7 +22,8 @@ void listener_free(struct listener *l)
 		close(l->fd);
 		endpoint_remove(&l->endpoint, &l->bound);
 	}
-	datagrams_free_spare(l);
+	if (l->kind->done)
+		l->kind->done(l);
 	list_remove(&l->all);
 	if (!l->spec->front->shared_by_all)
 		free(l->shared);
@@ -70,12 +31,7 @@ void listener_free(struct listener *l)
 	free(l);
 }
 
-static bool has_datagrams(const struct listener *l)
-{
-	return l->endpoint.family == ENDPOINT_UDP;
-}
-
-/* ---- for clients of both kinds ---- */
+/* ---- for clients of all kinds ---- */
 
 bool listener_enter(struct listener *l)
 {
@@ -144,19 +100,23 @@ void listener_complain(struct listener *l, const char *host, const char *what)
 			l->name, host[0] ? host : "local", what, (unsigned long long)unlogged);
 }
 
-enum front_step listener_answer(struct listener *l, struct ask *ask, void *session, struct buf *out)
+void listener_decided(struct listener *l, const struct ask *ask)
 {
-	msec now = engine_now(l->engine);
 	bool unasked = ask->query.kind == QUERY_SENDER && ask->answer.verdict.reason == REASON_NOT_ASKED;
 	if (!query_asks_nobody(&ask->query) && !unasked) {
 		counters_verdict(l->engine->counters, counted(l), ask);
-		decision_log(ask, l->name, now);
+		decision_log(ask, l->name, engine_now(l->engine));
 	}
 	engine_see(l->engine, ask);
+}
+
+enum front_step listener_answer(struct listener *l, struct ask *ask, void *session, struct buf *out)
+{
+	listener_decided(l, ask);
 	enum front_step step = l->spec->front->answer(session, &ask->query, &ask->answer, out);
 	if (step != FRONT_ENDED && step != FRONT_ABANDONED)
 		return step;
-	gate_end(l->engine->gate, ask->query.transaction, step == FRONT_ABANDONED, now);
+	gate_end(l->engine->gate, ask->query.transaction, step == FRONT_ABANDONED, engine_now(l->engine));
 	return FRONT_SEND;
 }
 
@@ -191,41 +151,15 @@ static void on_closed(struct server *s)
 
 static const struct server_calls calls = { on_accept, on_connected, on_closed };
 
-/* ---- for the daemon ---- */
+/* ---- streams ---- */
 
-bool listener_open(struct listener *l, struct err *err)
+static bool streams_open(struct listener *l, int fd, struct err *err)
 {
-	int fd = l->fd;
-	l->fd = -1;
-	if (has_datagrams(l))
-		return datagrams_open(l, fd, err);
 	return server_open(&l->socket.server, &l->engine->loop, fd, l->endpoint.family == ENDPOINT_UNIX, &calls, err);
 }
 
-void listener_configure(struct listener *l, struct config *c, const struct config_listener *spec)
+static void streams_close(struct listener *l)
 {
-	if (memcmp(&spec->access, &l->spec->access, sizeof(spec->access)) != 0)
-		log_line(LOG_LEVEL_WARNING,
-			"event=reload listener=%s note=\"mode, owner and group of its socket change at the next "
-			"restart\"",
-			spec->name);
-	if (strcmp(spec->name, l->name) != 0)
-		counters_retire_listener(counted(l), &l->stats);
-	config_get(c);
-	config_put(l->config);
-	l->config = c;
-	l->spec = spec;
-	snprintf(l->name, sizeof(l->name), "%s", spec->name);
-}
-
-void listener_close(struct listener *l)
-{
-	l->closing = true;
-	endpoint_remove(&l->endpoint, &l->bound);
-	if (has_datagrams(l)) {
-		datagrams_close(l);
-		return;
-	}
 	list_each_safe (n, &l->idle)
 		connection_leave(n);
 	list_each_safe (n, &l->busy)
@@ -242,19 +176,125 @@ static void expire(struct list *connections, msec before)
 	}
 }
 
-void listener_abort(struct listener *l)
+static void streams_abort(struct listener *l)
 {
-	if (has_datagrams(l)) {
-		datagrams_abort(l);
-		return;
-	}
 	expire(&l->idle, MSEC_NEVER);
 	expire(&l->busy, MSEC_NEVER);
 	expire(&l->asking, MSEC_NEVER);
 }
 
-void listener_expire(struct listener *l, msec now)
+static void streams_expire(struct listener *l, msec now)
 {
 	expire(&l->idle, now - l->spec->options->idle);
 	expire(&l->busy, now - l->spec->options->request_timeout);
+}
+
+static const struct listener_kind streams_kind = {
+	.open = streams_open,
+	.close = streams_close,
+	.abort = streams_abort,
+	.expire = streams_expire,
+};
+
+/* ---- for the daemon ---- */
+
+static const struct listener_kind *kind_of(const struct config_listener *spec)
+{
+	if (spec->kind)
+		return spec->kind;
+	return spec->endpoint.family == ENDPOINT_UDP ? &datagrams_kind : &streams_kind;
+}
+
+static void *share(struct engine *e, const struct front *front)
+{
+	if (front->shared_size == 0)
+		return NULL;
+	return front->shared_by_all ? engine_shared(e, front) : calloc(1, front->shared_size);
+}
+
+struct listener *listener_new(
+	struct engine *e, struct config *c, const struct config_listener *spec, unsigned number, struct err *err)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+	struct err why;
+	if (l)
+		l->shared = share(e, spec->front);
+	if (!l || (spec->front->shared_size && !l->shared)) {
+		free(l);
+		err_set(err, "out of memory");
+		return NULL;
+	}
+	l->engine = e;
+	l->config = config_get(c);
+	l->spec = spec;
+	l->number = number;
+	l->endpoint = spec->endpoint;
+	snprintf(l->name, sizeof(l->name), "%s", spec->name);
+	list_init(&l->all);
+	list_init(&l->idle);
+	list_init(&l->busy);
+	list_init(&l->asking);
+	list_init(&l->spare);
+	l->fd = -1;
+	l->kind = kind_of(spec);
+	if (!listener_prepare(l, spec, &why)) {
+		err_set(err, "listen %s: %s", spec->name, why.text);
+		listener_free(l);
+		return NULL;
+	}
+	l->fd = endpoint_listen(&spec->endpoint, &spec->access, &why);
+	if (l->fd < 0) {
+		err_set(err, "listen %s: %s", spec->name, why.text);
+		listener_free(l);
+		return NULL;
+	}
+	endpoint_stat(&l->endpoint, &l->bound);
+	return l;
+}
+
+bool listener_open(struct listener *l, struct err *err)
+{
+	int fd = l->fd;
+	l->fd = -1;
+	return l->kind->open(l, fd, err);
+}
+
+bool listener_prepare(struct listener *l, const struct config_listener *spec, struct err *err)
+{
+	return !l->kind->prepare || l->kind->prepare(l, spec, err);
+}
+
+void listener_configure(struct listener *l, struct config *c, const struct config_listener *spec)
+{
+	if (memcmp(&spec->access, &l->spec->access, sizeof(spec->access)) != 0)
+		log_line(LOG_LEVEL_WARNING,
+			"event=reload listener=%s note=\"mode, owner and group of its socket change at the next "
+			"restart\"",
+			spec->name);
+	if (strcmp(spec->name, l->name) != 0)
+		counters_retire_listener(counted(l), &l->stats);
+	config_get(c);
+	config_put(l->config);
+	l->config = c;
+	l->spec = spec;
+	snprintf(l->name, sizeof(l->name), "%s", spec->name);
+	if (l->kind->configure)
+		l->kind->configure(l);
+}
+
+void listener_close(struct listener *l)
+{
+	l->closing = true;
+	endpoint_remove(&l->endpoint, &l->bound);
+	l->kind->close(l);
+}
+
+void listener_abort(struct listener *l)
+{
+	l->kind->abort(l);
+}
+
+void listener_expire(struct listener *l, msec now)
+{
+	l->kind->expire(l, now);
 }

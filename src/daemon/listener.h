@@ -1,8 +1,8 @@
 /*
  * Listeners: sockets on one side, a front on the other, questions to the gate in between. A listener on a stream socket
  * has connections (daemon/connection.h), each of which asks one question at a time; what comes meanwhile waits with the
- * kernel. One on a UDP socket has questions only (daemon/datagrams.h). Who may ask, who is turned away and what is
- * logged of it is the same for both.
+ * kernel. One on a UDP socket has questions only (daemon/datagrams.h). HTTP is spoken by a library (daemon/web.h). Who may
+ * ask, who is turned away and what is logged of it is the same for all.
  */
 #ifndef DAEMON_LISTENER_H
 #define DAEMON_LISTENER_H
@@ -13,6 +13,24 @@
 #include "io/datagram.h"
 #include "io/stream.h"
 
+struct listener;
+
+/* How the clients of a listener come in. */
+struct listener_kind {
+	/* Reads what a reload may bring anew and what may be wrong with it (secrets), by this specification; nothing
+	   changes before configure(). Before open() it is called once, with all rights. May be null. */
+	bool (*prepare)(struct listener *, const struct config_listener *, struct err *);
+	/* Takes over the bound socket. After a failure the listener frees itself. */
+	bool (*open)(struct listener *, int fd, struct err *);
+	void (*configure)(struct listener *); /* it has another specification, which was prepared. May be null */
+	void (*close)(struct listener *);
+	void (*abort)(struct listener *);
+	void (*expire)(struct listener *, msec now);
+	void (*done)(struct listener *); /* it is about to be freed. May be null */
+};
+
+struct web;
+
 struct listener {
 	union {
 		struct server server;
@@ -21,6 +39,8 @@ struct listener {
 	struct engine *engine;
 	struct config *config; /* held: `spec` belongs to it */
 	const struct config_listener *spec;
+	const struct listener_kind *kind;
+	struct web *web; /* of daemon/web.c */
 	unsigned number; /* unique in this process, for transaction ids */
 	char name[64];
 	struct endpoint endpoint;
@@ -48,6 +68,9 @@ void listener_free(struct listener *);
 
 /* Begins to accept. Apart from listener_new(), for rights are given up in between. After a failure it frees itself. */
 bool listener_open(struct listener *, struct err *);
+
+/* Before listener_configure(), while all can still be called off: reads the secrets that `spec` names. */
+bool listener_prepare(struct listener *, const struct config_listener *, struct err *);
 
 /* The configuration changed, but for the address and the protocol. Connections keep what they began with. */
 void listener_configure(struct listener *, struct config *, const struct config_listener *);
@@ -79,7 +102,10 @@ bool listener_admits(struct listener *, const char *host);
 /* A client's request was no good: counted, and logged once per client and minute. `host` is "" for a local one. */
 void listener_complain(struct listener *, const char *host, const char *what);
 
-/* The gate has answered: it is counted and logged, and the front writes it. FRONT_SEND or FRONT_CLOSE. */
+/* The gate has answered: this is counted and logged. */
+void listener_decided(struct listener *, const struct ask *);
+
+/* The same, and the front writes the answer. FRONT_SEND or FRONT_CLOSE. */
 enum front_step listener_answer(struct listener *, struct ask *, void *session, struct buf *out);
 
 #endif

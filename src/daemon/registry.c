@@ -10,12 +10,12 @@ extern const struct store_kind maildir_type, mbox_type, path_type, remote_type;
 extern const struct directory_type file_directory, ldap_directory, sql_directory;
 
 static const struct registry_front fronts[] = {
-	{ &policy_front, NULL },
-	{ &milter_front, NULL },
-	{ &socketmap_front, NULL },
-	{ &check_quota_front, NULL },
-	{ &exim_quotad_front, &path_type },
-	{ &facts_front, NULL },
+	{ .front = &policy_front },
+	{ .front = &milter_front },
+	{ .front = &socketmap_front },
+	{ .front = &check_quota_front },
+	{ .front = &exim_quotad_front, .store = &path_type },
+	{ .front = &facts_front },
 };
 
 static const struct store_kind *const stores[] = {

@@ -12,6 +12,7 @@
 /* A protocol of `listen`. Some bring the store that answers their questions; its options then stand in `listen`. */
 struct registry_front {
 	const struct front *front;
+	const struct listener_kind *kind; /* how it is spoken; null: by the front's own functions */
 	const struct store_kind *store; /* null: questions go to the stores of the recipient's domain */
 };
 

@@ -133,6 +133,18 @@ static const struct config_listener *find_spec(const struct config *c, const str
 	return NULL;
 }
 
+/* Secrets are read before anything has changed. */
+static bool prepare_listeners(struct serve *s, const struct config *c, struct err *err)
+{
+	list_each (n, &s->listeners) {
+		struct listener *l = list_of(n, struct listener, all);
+		const struct config_listener *spec = l->closing ? NULL : find_spec(c, l);
+		if (spec && !listener_prepare(l, spec, err))
+			return false;
+	}
+	return true;
+}
+
 /* Those that the new configuration has no more are closed, the others take their new settings. */
 static void change_listeners(struct serve *s, struct config *c)
 {
@@ -190,6 +202,8 @@ static bool apply(struct serve *s, struct config *c, struct err *err)
 		return err_set(err, "the daemon cannot become another user while it runs: restart it");
 	if (c->n_listeners == 0)
 		return err_set(err, "there is no listen section");
+	if (!prepare_listeners(s, c, err))
+		return false;
 	struct nursery *renewed = renew(s, c, err);
 	if (!renewed && err->text[0])
 		return false;
