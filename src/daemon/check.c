@@ -4,6 +4,7 @@
  */
 #include "daemon/commands.h"
 #include "daemon/engine.h"
+#include "daemon/explain.h"
 #include "daemon/literal.h"
 #include "daemon/peek.h"
 #include "daemon/report.h"
@@ -18,101 +19,12 @@ struct check {
 	bool unanswered, refused;
 };
 
-static const char *const states[] = { "did not answer", "found", "no such mailbox", "domain not known" };
-
-static const char *limit_from(const struct gate_step *step)
-{
-	const struct terms *t = &step->terms;
-	if (!step->limit.named)
-		return "nobody: there is none";
-	if (t->directory.named)
-		return "the directory";
-	if (!t->ignore_store_limit && (step->facts.limit || step->facts.message_limit))
-		return "the store itself";
-	return t->domain.named ? "the section domain" : "the section store";
-}
-
-static void report_facts(struct report *r, const struct gate_step *step, msec now)
-{
-	const struct facts *f = &step->facts;
-	report_size(r, "usage", f->usage);
-	report_size(r, "limit", step->limit.octets);
-	if (f->messages || step->limit.messages) {
-		report_number(r, "messages", f->messages);
-		report_number(r, "message limit", step->limit.messages);
-	}
-	report_text(r, "limit from", limit_from(step));
-	report_text(r, "source", facts_source_name(f->source));
-	report_number(r, "age ms", (uint64_t)(now > f->taken ? now - f->taken : 0));
-	report_text(r, "firm", f->firm ? "yes" : step->firm_wanted ? "no: counted again before refusing" : "no");
-	report_size(r, "charges", step->charge.octets);
-	report_number(r, "charged messages", step->charge.messages);
-	report_text(r, "rule", store_rule_names[step->terms.rule]);
-	if (step->terms.rule == RULE_COURIER && f->foreign)
-		report_text(
-			r, "warning", "maildirsize was not written by Courier's hand; is rule = dovecot-2.3 meant?");
-}
-
-static void put_target(struct buf *out, const struct target *t)
-{
-	static const char *const kinds[] = { "mailbox", "", "elsewhere" };
-	buf_puts(out, kinds[t->kind]);
-	buf_puts(out, t->kind == TARGET_ADDRESS || t->address.len == 0 ? "" : " ");
-	buf_put(out, t->address);
-	if (t->limit.named && t->limit.octets)
-		buf_printf(out, " limit=%llu", (unsigned long long)t->limit.octets);
-	else if (t->limit.named)
-		buf_puts(out, " limit=none");
-	if (t->limit.messages)
-		buf_printf(out, " messages=%u", t->limit.messages);
-	buf_puts(out, t->store.len ? " store=" : "");
-	buf_put(out, t->store);
-	buf_puts(out, t->host.len ? " host=" : "");
-	buf_put(out, t->host);
-	buf_puts(out, t->home.len ? " home=" : "");
-	buf_put(out, t->home);
-}
-
-/* As many as fit. */
-static void report_targets(struct report *r, struct str targets)
-{
-	char text[2048];
-	struct buf out = BUF(text);
-	struct target t;
-	for (bool first = true; target_get(&t, &targets); first = false) {
-		buf_puts(&out, first ? "" : ", ");
-		put_target(&out, &t);
-	}
-	report_str(r, "targets", buf_str(&out));
-}
-
 static void on_step(struct ask *ask, const struct gate_step *step)
 {
-	static const char *const listings[] = { "did not answer", "domain not known", "no such address",
-		"not listed here", "listed" };
 	struct check *c = list_of(ask, struct check, ask);
-	struct report *r = &c->report;
-	report_open(r, "step");
-	report_str(r, step->of_sender ? "sender tried as" : "tried as", step->address->whole);
-	if (step->depth)
-		report_number(r, "alias depth", step->depth);
-	if (step->directory) {
-		report_str(r, "directory", step->directory->name);
-		report_text(r, "answer", listings[step->listing]);
-	} else if (step->store) {
-		report_str(r, "store", step->store->name);
-		report_text(r, "answer", states[step->facts.state]);
-	}
-	if (step->directory && step->listing == LISTING_TARGETS)
-		report_targets(r, step->targets);
-	if (step->note && step->note[0])
-		report_text(r, "note", step->note);
-	if (step->store && step->facts.state == FACTS_FOUND)
-		report_facts(r, step, engine_now(&c->engine));
-	report_close(r);
+	explain_step(&c->report, step, engine_now(&c->engine));
 	c->steps++;
-	c->unanswered = c->unanswered || (step->directory && step->listing == LISTING_FAILED) ||
-			(step->store && step->facts.state == FACTS_FAILED);
+	c->unanswered = c->unanswered || explain_is_unanswered(step);
 }
 
 /* What each listener would write. */
@@ -133,7 +45,6 @@ static void report_replies(struct check *c)
 
 static void on_answer(struct ask *ask, msec now)
 {
-	static const char *const actions[] = { "pass", "defer", "reject" };
 	struct check *c = list_of(ask, struct check, ask);
 	const struct verdict *v = &ask->answer.verdict;
 	char text[600];
@@ -141,7 +52,7 @@ static void on_answer(struct ask *ask, msec now)
 	(void)now;
 	if (c->steps == 0 && ask->note)
 		report_text(&c->report, "note", ask->note);
-	report_text(&c->report, "verdict", actions[v->action]);
+	report_text(&c->report, "verdict", explain_action(v->action));
 	report_text(&c->report, "reason", reason_name(v->reason));
 	if (v->waived != WAIVED_NOT)
 		report_text(&c->report, "not refused for", v->waived == WAIVED_BYPASS ? "bypass" : "shadow mode");

@@ -13,6 +13,11 @@ void report_start(struct report *r, FILE *out, bool json)
 		fputs("[", out);
 }
 
+void report_start_alone(struct report *r, FILE *out)
+{
+	*r = (struct report){ .out = out, .json = true, .alone = true };
+}
+
 void report_stop(struct report *r)
 {
 	if (r->json)
@@ -22,7 +27,9 @@ void report_stop(struct report *r)
 
 void report_begin(struct report *r)
 {
-	if (r->json)
+	if (r->alone)
+		fputs("{", r->out);
+	else if (r->json)
 		fputs(r->first_object ? "\n{" : ",\n{", r->out);
 	else if (!r->first_object)
 		fputs("\n", r->out);
@@ -41,7 +48,7 @@ void report_end(struct report *r)
 {
 	close_array(r);
 	if (r->json)
-		fputs("}", r->out);
+		fputs(r->alone ? "}\n" : "}", r->out);
 	fflush(r->out);
 }
 
@@ -135,6 +142,15 @@ void report_number(struct report *r, const char *name, uint64_t value)
 {
 	put_name(r, name);
 	fprintf(r->out, "%" PRIu64 "%s", value, r->json ? "" : "\n");
+}
+
+void report_bool(struct report *r, const char *name, bool value)
+{
+	put_name(r, name);
+	if (r->json)
+		fputs(value ? "true" : "false", r->out);
+	else
+		fputs(value ? "yes\n" : "no\n", r->out);
 }
 
 void report_size(struct report *r, const char *name, uint64_t octets)

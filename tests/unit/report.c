@@ -207,11 +207,33 @@ static void every_setting_makes_a_difference(void **state)
 	assert_true(str_eq(buf_str(&b), buf_str(&out[5])));
 }
 
+static void test_alone(void **state)
+{
+	struct report r;
+	char *text = NULL;
+	size_t len = 0;
+	(void)state;
+	FILE *out = open_memstream(&text, &len);
+	assert_non_null(out);
+	report_start_alone(&r, out);
+	report_begin(&r);
+	report_bool(&r, "cached", true);
+	report_open(&r, "step");
+	report_bool(&r, "firm", false);
+	report_close(&r);
+	report_text(&r, "verdict", "pass");
+	report_end(&r);
+	fclose(out);
+	assert_string_equal(text, "{\"cached\": true, \"steps\": [{\"firm\": false}], \"verdict\": \"pass\"}\n");
+	free(text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reports_are_written_as_text_and_json),
 		cmocka_unit_test(values_of_a_line_are_quoted_when_they_must),
+		cmocka_unit_test(test_alone),
 		cmocka_unit_test(every_setting_makes_a_difference),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
