@@ -19,7 +19,7 @@ static struct str from_path(struct str in)
 	return in;
 }
 
-bool target_parse(struct target *out, struct str in)
+bool http_target_parse(struct http_target *out, struct str in)
 {
 	for (size_t i = 0; i < in.len; i++)
 		if (is_control(in.at[i]) || in.at[i] == ' ')

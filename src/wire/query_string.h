@@ -12,7 +12,7 @@
 
 #include "base/buf.h"
 
-struct target {
+struct http_target {
 	struct str path; /* begins with a slash; as it was sent */
 	struct str query; /* likewise; null `at`: there was no question mark */
 };
@@ -22,7 +22,7 @@ struct query_pair {
 };
 
 /* False: it is none of ours. The slices look into `in`. */
-bool target_parse(struct target *out, struct str in);
+bool http_target_parse(struct http_target *out, struct str in);
 
 /* Takes the next pair off *rest; false at its end. Empty ones ("&&") are passed over. */
 bool query_string_next(struct str *rest, struct query_pair *out);

@@ -22,9 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str in = { (const char *)data, size }, rest = in;
 	struct query_pair pair;
-	struct target target;
+	struct http_target target;
 	size_t pairs = 0;
-	if (target_parse(&target, in)) {
+	if (http_target_parse(&target, in)) {
 		require_inside(target.path, in);
 		require_inside(target.query, in);
 		fuzz_require(target.path.at[0] == '/', "a path");

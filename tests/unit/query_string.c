@@ -49,8 +49,8 @@ static void test_targets(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++) {
-		struct target t;
-		if (!target_parse(&t, at_the_end(str_of(good[i].in))) || !str_eq(t.path, str_of(good[i].path)) ||
+		struct http_target t;
+		if (!http_target_parse(&t, at_the_end(str_of(good[i].in))) || !str_eq(t.path, str_of(good[i].path)) ||
 			(t.query.at != NULL) != (good[i].query != NULL) || !str_eq(t.query, str_of(good[i].query)))
 			fail_msg("\"%s\"", good[i].in);
 	}
@@ -63,8 +63,8 @@ static void test_no_targets(void **state)
 		STR("/a\nb"), STR("/a\0b"), STR("/a\tb"), STR("/a\x7F") };
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
-		struct target t;
-		if (target_parse(&t, at_the_end(bad[i])))
+		struct http_target t;
+		if (http_target_parse(&t, at_the_end(bad[i])))
 			fail_msg("\"%s\"", bad[i].at);
 	}
 }

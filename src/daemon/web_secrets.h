@@ -1,0 +1,34 @@
+/* The files of a listener for HTTP: its tokens, its certificate and the key of it. What stands in one is told to nobody. */
+#ifndef DAEMON_WEB_SECRETS_H
+#define DAEMON_WEB_SECRETS_H
+
+#include "base/err.h"
+#include "base/hash.h"
+#include "base/str.h"
+#include "front/http.h"
+
+#include <sys/types.h>
+
+#define WEB_TOKENS_MAX 8
+
+struct web_secrets {
+	bool wants_token;
+	struct hash
+		tokens[WEB_TOKENS_MAX]; /* under the engine's key: how long a comparison takes tells nothing of them */
+	size_t n_tokens;
+	char *certificate, *private_key; /* NUL-terminated, ours; null: without TLS */
+	struct hash tls; /* of both; none: without TLS */
+};
+
+/* Reads what the options name. Secrets belong to root or to `daemon`, and others cannot get at them. False with the reason,
+   which begins with the path; then *out is empty. */
+bool web_secrets_read(
+	struct web_secrets *out, const struct http_conf *, uid_t daemon, const struct hash_key *, struct err *);
+
+/* Wipes and frees what is needed only to begin TLS. */
+void web_secrets_forget_tls(struct web_secrets *);
+
+/* Is this the value of a header `Authorization` that lets its sender ask? `at` null: there was none. */
+bool web_secrets_admit(const struct web_secrets *, struct str authorization, const struct hash_key *);
+
+#endif
