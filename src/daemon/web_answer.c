@@ -241,6 +241,7 @@ void web_route(struct web_client *c, const struct web_head *head)
 	struct listener *l = web_listener(c);
 	struct http_target target;
 	if (!http_target_parse(&target, (struct str){ r->target, r->sent_len })) {
+		r->last = true;
 		web_reproach(c, MHD_HTTP_BAD_REQUEST, "no path, or one that is not well encoded");
 		return;
 	}

@@ -194,6 +194,10 @@ void web_check(struct web_client *c)
 	struct parameters p = { .recipient = { NULL, 0 } };
 	bool post = r->method == WEB_POST;
 	const char *fault = take_pairs(&p, r->query, post);
+	if (r->body && !r->is_form) {
+		web_reproach(c, MHD_HTTP_UNSUPPORTED_MEDIA_TYPE, "a body that is no form");
+		return;
+	}
 	if (!fault && r->body)
 		fault = take_pairs(&p, (struct str){ r->body, r->body_len }, post);
 	if (fault)

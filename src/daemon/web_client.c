@@ -64,8 +64,8 @@ static void close_now(struct web_client *c)
 		return;
 	}
 	uv_poll_stop(&c->watch);
-	close(c->fd);
 	bury(c);
+	close(c->fd);
 }
 
 void web_client_leave(struct web_client *c)
@@ -91,6 +91,18 @@ void web_client_expire(struct web_client *c)
 		web_server_wake(c->server);
 	}
 	close_now(c);
+}
+
+void web_client_cut(struct web *w)
+{
+	struct listener *l = w->listener;
+	list_each_safe (n, &l->busy) {
+		struct web_client *c = web_client_of(n);
+		if (c->doomed || !web_head_is_answered_twice(c))
+			continue;
+		listener_complain(l, c->host, "a body whose length is no number");
+		close_now(c);
+	}
 }
 
 void web_client_gone(struct web_client *c)
@@ -182,13 +194,19 @@ static enum web_method method_of(const char *name)
 	return WEB_OTHER;
 }
 
+static bool is_form(struct str type)
+{
+	struct str name = str_trim(str_cut(&type, ';'));
+	return str_eq_nocase(name, STR("application/x-www-form-urlencoded"));
+}
+
 /* The head is here, and looked at before anything else of the request. False: no memory. */
 static bool take_head(struct web_client *c, const char *method, const char *version)
 {
 	struct web_request *r = &c->request;
 	struct web_head head = { 0 };
 	unsigned status = MHD_HTTP_BAD_REQUEST;
-	const char *fault = web_head_fault(c->connection, r, version, &head, &status);
+	const char *fault = web_head_fault(c, method, version, &head, &status);
 	r->method = method_of(method);
 	r->begun = true;
 	if (fault)
@@ -198,9 +216,11 @@ static bool take_head(struct web_client *c, const char *method, const char *vers
 	else
 		web_route(c, &head);
 	if (!r->status && head.length > r->body_max)
-		web_reproach(c, MHD_HTTP_CONTENT_TOO_LARGE, "the body is too long");
-	/* Refused before its body is read: what comes behind the head might be taken for a request. */
-	r->last = r->last || fault || (r->status && head.length);
+		web_reproach(c, r->body_max ? MHD_HTTP_CONTENT_TOO_LARGE : MHD_HTTP_BAD_REQUEST,
+			r->body_max ? "the body is too long" : "a body where none belongs");
+	/* Where the body is not read, what comes behind the head might be taken for a request. */
+	r->last = r->last || fault || !r->target || (r->status && head.length);
+	r->is_form = !head.type.at || is_form(head.type);
 	if (r->status || head.length == 0)
 		return true;
 	r->body_size = (size_t)head.length;

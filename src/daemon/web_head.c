@@ -4,8 +4,8 @@
  * given twice or in two ways, lines that are folded, that end in a bare LF, or that hold a NUL or other control
  * characters. Bodies have their length told: those in chunks are not taken (411).
  *
- * Releases of the library before 0.9.77 accept some of this without a word. They read in place: a line is where it came in,
- * with NULs for the colon and the line's end. So the distance between two lines tells how the first one ended.
+ * Releases of the library before 0.9.77 accept some of this without a word. They read in place: what they pass on is where
+ * it came in, with NULs for the colons and the ends of lines. So the distances tell what stood between.
  */
 #include "daemon/web_inside.h"
 
@@ -64,13 +64,6 @@ static bool is_where_it_came(const struct scan *s, struct str name, struct str v
 	return !READS_IN_PLACE || (name.at == s->next && is_one_line(name, value));
 }
 
-/* The empty line ends the head. More octets may have come behind it: they are not it. */
-static bool ends_well(const struct scan *s)
-{
-	static const char empty[LINE_END] = { 0 };
-	return !READS_IN_PLACE || memcmp(s->next, empty, LINE_END) == 0;
-}
-
 static bool take_length(struct scan *s, struct str value)
 {
 	uint64_t length;
@@ -88,7 +81,7 @@ static const char *header_fault(struct scan *s, struct str name, struct str valu
 	if (!is_token(name) || has_controls(value))
 		return "a header that is none";
 	if (!is_where_it_came(s, name, value))
-		return "a header that is folded, or a line without CR";
+		return "a header that is folded, or a line without CR, or with a NUL";
 	s->next = value.at + value.len + LINE_END;
 	value = str_trim(value);
 	if (str_eq_nocase(name, STR("Host")))
@@ -115,31 +108,57 @@ static enum MHD_Result on_header(
 	return s->fault ? MHD_NO : MHD_YES;
 }
 
-/* The first line: the target ends where the version begins. */
-static bool is_whole(const struct web_request *r, const char *version)
+/* The first line has one blank on each side of the target, and no NUL. */
+static bool begins_well(const struct web_request *r, const char *method, const char *version)
 {
-	return !READS_IN_PLACE || r->sent_target + r->sent_len + 1 == version;
+	return !READS_IN_PLACE ||
+	       (method + strlen(method) + 1 == r->sent_target && r->sent_target + r->sent_len + 1 == version);
 }
 
-const char *web_head_fault(struct MHD_Connection *connection, const struct web_request *r, const char *version,
-	struct web_head *head, unsigned *status)
+/* The last line, and the empty one behind it. */
+static bool ends_well(struct MHD_Connection *connection, const struct scan *s, const char *method)
 {
-	struct scan s = { .head = head, .next = version + strlen(version) + LINE_END };
+	const union MHD_ConnectionInfo *info =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+	return !READS_IN_PLACE || method + info->header_size == s->next + LINE_END;
+}
+
+static const char *framing_fault(const struct scan *s, const char *version, unsigned *status)
+{
 	bool is_1_0 = strcmp(version, MHD_HTTP_VERSION_1_0) == 0;
-	if (!r->sent_target || !is_whole(r, version))
-		return "a NUL in the first line";
-	MHD_get_connection_values_n(connection, MHD_HEADER_KIND, on_header, &s);
-	if (s.fault)
-		return s.fault;
-	if (!ends_well(&s))
-		return "a line without CR";
-	if (s.hosts > 1 || (s.hosts == 0 && !is_1_0))
-		return s.hosts ? "two headers Host" : "no header Host";
-	if (s.lengths > 1 || (s.lengths && s.encodings))
+	if (s->hosts > 1 || (s->hosts == 0 && !is_1_0))
+		return s->hosts ? "two headers Host" : "no header Host";
+	if (s->lengths > 1 || (s->lengths && s->encodings))
 		return "a body whose length is told twice";
-	if (s.encodings) {
+	if (s->encodings) {
 		*status = MHD_HTTP_LENGTH_REQUIRED;
 		return "a body whose length is not told";
 	}
 	return NULL;
+}
+
+const char *web_head_fault(
+	const struct web_client *c, const char *method, const char *version, struct web_head *head, unsigned *status)
+{
+	struct scan s = { .head = head, .next = version + strlen(version) + LINE_END };
+	if (!c->request.sent_target || !begins_well(&c->request, method, version))
+		return "a first line with further blanks, or a NUL";
+	MHD_get_connection_values_n(c->connection, MHD_HEADER_KIND, on_header, &s);
+	if (s.fault)
+		return s.fault;
+	if (!ends_well(c->connection, &s, method))
+		return "a line without CR, or with a NUL";
+	return framing_fault(&s, version, status);
+}
+
+bool web_head_is_answered_twice(const struct web_client *c)
+{
+	const char *value = NULL;
+	size_t len = 0;
+	uint64_t length;
+	if (!READS_IN_PLACE || !c->request.sent_target || c->request.begun)
+		return false;
+	return MHD_lookup_connection_value_n(c->connection, MHD_HEADER_KIND, MHD_HTTP_HEADER_CONTENT_LENGTH,
+		       strlen(MHD_HTTP_HEADER_CONTENT_LENGTH), &value, &len) == MHD_YES &&
+	       (!str_u64((struct str){ value ? value : "", len }, &length) || length == UINT64_MAX);
 }

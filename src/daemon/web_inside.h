@@ -83,6 +83,7 @@ struct web_request {
 	size_t body_len, body_size, body_max; /* octets that are here, that are coming, that may come */
 	bool begun; /* its head is here */
 	bool last; /* the connection is closed behind the answer */
+	bool is_form; /* the body, unless it says otherwise */
 	struct ask ask;
 	void (*done)(struct web_client *); /* the gate has answered `ask` */
 
@@ -106,11 +107,6 @@ struct web_head {
 	uint64_t length; /* octets of the body */
 	struct str type, authorization; /* null `at`: none */
 };
-
-/* What the library does not see to. Null, or what is wrong with the head of the request; *status is then the answer.
-   `version` is where the library has it. */
-const char *web_head_fault(
-	struct MHD_Connection *, const struct web_request *, const char *version, struct web_head *, unsigned *status);
 
 /* ---- answers ---- */
 
@@ -190,6 +186,17 @@ static inline struct listener *web_listener(const struct web_client *c)
 	return c->web->listener;
 }
 
+/* ---- web_head.c ---- */
+
+/* What the library does not see to. Null, or what is wrong with the head of the request; *status is then the answer.
+   `method` and `version` are where the library has them. */
+const char *web_head_fault(
+	const struct web_client *, const char *method, const char *version, struct web_head *, unsigned *status);
+
+/* Is it this client whose head the library is about to refuse with two heads for one answer? Those that cannot read a
+   Content-Length do so. */
+bool web_head_is_answered_twice(const struct web_client *);
+
 /* ---- for web_server.c: what the library says of a client ---- */
 
 /* The first line is here. */
@@ -200,6 +207,9 @@ bool web_client_take(struct web_client *, const char *method, const char *versio
 
 /* The answer is sent, or the request was given up (`whole` false). */
 void web_client_finish(struct web_client *, bool whole);
+
+/* The library has found fault with the head of some request: closes the client before it is answered twice. */
+void web_client_cut(struct web *);
 
 /* The library has closed it. */
 void web_client_gone(struct web_client *);

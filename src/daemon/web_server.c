@@ -67,12 +67,15 @@ static size_t on_unescape(void *context, struct MHD_Connection *connection, char
 	return strlen(text);
 }
 
-/* Of what it says only why it could not begin is of use; the rest is told by what becomes of the clients. */
+/* Of what it says we need why it could not begin, and that it is going to refuse a request; the rest is told by what becomes
+   of the clients. */
 static void on_message(void *context, const char *format, va_list arguments)
 {
 	struct web_server *s = context;
-	if (s->handles)
+	if (s->handles) {
+		web_client_cut(s->web);
 		return;
+	}
 	vsnprintf(s->why.text, sizeof(s->why.text), format, arguments);
 	s->why.text[strcspn(s->why.text, "\n")] = '\0';
 }
