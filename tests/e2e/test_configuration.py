@@ -106,6 +106,7 @@ def test_the_examples_are_accepted(idle_quotagate, example):
 OTHERS = """listen map {{ protocol = socketmap  address = "inet:127.0.0.1:1" }}
 listen line {{ protocol = check_quota  address = "udp:127.0.0.1:1"  words {{ pass = "0 \\"\\\\ #"  full = "+" }} }}
 listen quotad {{ protocol = exim-quotad  address = "inet:[::1]:2"  roots = {{"/a b", '/c"d'}} }}
+listen web {{ protocol = http  address = "inet:127.0.0.1:4"  token_file = "/a b"  window = 1m }}
 listen milter {{ protocol = milter  address = "inet:*:3"  allow = {{}}  mailers = local }}
 store vmail {{ type = maildir  path = "{mail}/%1d/%%/%n"  rule = fits  grace = 1500 }}
 store fs {{ type = maildir  path = "%h/Maildir"  rule = exim  layout = fs  limit = 1G }}

@@ -621,8 +621,8 @@ def test_ten_thousand_connections(start, port):
     resource.setrlimit(resource.RLIMIT_NOFILE, (12_000, max(hard, 12_000)))
     try:
         gate = start("max_clients = 2000", f'listen other {{ protocol = http  address = "inet:127.0.0.1:{free_port()}" }}\n')
-        first, grown = [], []
-        for round_ in range(3):
+        grown = []
+        for _ in range(5):  # what malloc leaves in pieces is soon as much as it gets
             crowd = []
             for n in range(10_000):
                 one = socket.create_connection(("127.0.0.1", port), timeout=15)
@@ -647,7 +647,7 @@ def test_ten_thousand_connections(start, port):
             until(lambda: raw(port, NEXT.replace(b"1.1", b"1.0"))[0] != b"", "there is room again")
     finally:
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    assert grown[2] - grown[1] < 2048, grown
+    assert grown[4] - grown[3] < 2048, grown
 
 
 # ---- the daemon's life ----
