@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front, facts_front,
-	http_front;
+extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front,
+	facts_front, http_front;
 extern const struct listener_kind web_kind;
 extern const struct store_kind maildir_type, mbox_type, path_type, remote_type;
 extern const struct directory_type file_directory, ldap_directory, sql_directory;

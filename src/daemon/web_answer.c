@@ -1,5 +1,6 @@
 /* What is asked by HTTP: the paths, who may ask, and the short answers. */
 #include "daemon/explain.h"
+#include "daemon/metrics.h"
 #include "daemon/web_inside.h"
 #include "wire/facts_message.h"
 #include "wire/query_string.h"
@@ -176,14 +177,6 @@ static void serve_health(struct web_client *c)
 	bool closing = web_listener(c)->closing;
 	web_say(&c->request, closing ? MHD_HTTP_SERVICE_UNAVAILABLE : MHD_HTTP_OK, TEXT,
 		closing ? STR("stopping\n") : STR("ok\n"));
-}
-
-/* A stand-in until daemon/metrics.h is here: whoever merges takes it out, and includes that. */
-static char *metrics_text(const struct engine *e, size_t *len)
-{
-	(void)e;
-	*len = 0;
-	return calloc(1, 1);
 }
 
 static void serve_metrics(struct web_client *c)

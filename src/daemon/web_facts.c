@@ -80,14 +80,18 @@ void web_facts(struct web_client *c)
 		web_refuse(r, MHD_HTTP_NOT_FOUND, "no messages are taken here: there is no key_file");
 		return;
 	}
-	struct front_peer peer = {
-		.host = str_of(c->host), .key = &l->engine->key, .now = engine_now(l->engine), .listener = l->number
-	};
+	struct front_peer peer = { .host = str_of(c->host),
+		.key = &l->engine->key,
+		.keys = l->spec->keys,
+		.now = engine_now(l->engine),
+		.wall = engine_wall(),
+		.listener = l->number };
+	void *shared = engine_shared(l->engine, front);
 	r->session = calloc(1, front->session_size);
-	if (!r->session)
+	if (!r->session || !shared)
 		return;
 	r->facts = front;
 	r->config = config_get(l->config);
-	front->start(r->session, &conf->facts, l->shared, &peer);
+	front->start(r->session, &conf->facts, shared, &peer);
 	converse(c, (struct str){ r->body ? r->body : "", r->body_len });
 }

@@ -6,6 +6,7 @@
  * whether the message was heard before. Only a message of wrong time is answered when it is refused, for its sender has
  * proved who he is and cannot know. No answer is longer than what it answers.
  */
+#include "front/facts_conf.h"
 #include "front/front.h"
 #include "wire/facts_message.h"
 #include "wire/replay.h"
@@ -16,11 +17,6 @@
 
 static_assert(FACTS_SOURCE_LAST == SOURCE_PEER && FACTS_RULE_LAST == RULE_CYRUS_STRICT, "the enums end here");
 static_assert((int)FACTS_REPLY_NOT_OURS == (int)FACTS_NOT_OURS, "the first states are those of facts");
-
-struct facts_conf {
-	const char *key_file;
-	msec window;
-};
 
 struct facts_session {
 	const struct facts_conf *conf;
