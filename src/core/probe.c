@@ -250,6 +250,8 @@ static void ask_store(struct gate *g, struct probe *p, bool firm, msec now)
 /* After a look at one store's facts. False: this store does not know the address. */
 static bool go_on(struct gate *g, struct probe *p, enum outcome outcome, msec now)
 {
+	if (outcome == JUDGED)
+		return true; /* its asker was answered, and may be gone with it */
 	p->firm_asked = p->firm_asked || outcome == WANTS_FIRM;
 	p->wants_claim = outcome == WANTS_CLAIM;
 	if (outcome == WANTS_FIRM || outcome == WANTS_CLAIM)
