@@ -2,6 +2,7 @@
 import os
 import re
 import secrets
+import shutil
 import socket
 import subprocess
 import time
@@ -251,6 +252,33 @@ def test_a_key_is_changed_without_a_message_lost(quotagate, configuration, keys,
     assert (answers(old), answers(new)) == (True, True)
     reload(new)
     assert (answers(old), answers(new)) == (False, True)
+
+
+def test_a_frontend_takes_a_new_key(quotagate, configuration, keys, port, folder):
+    """Nothing else changes in its file: the reload alone makes it seal with the new key."""
+    old, new = Key(), Key()
+    backend = quotagate(configuration(keys(old)))
+    its_key = folder / "key-of-the-frontend"
+    shutil.copy(folder / "key", its_key)
+    os.chown(its_key, 0, USERS["quotagate"])
+    frontend = quotagate(f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
+                         f'store far {{ type = remote  server = "udp:127.0.0.1:{port}"  key_file = "{its_key}" }}\n'
+                         "domain example.org { store = far }\nrules { error = defer }\n", name="frontend")
+
+    def ask(instance):
+        with frontend.policy() as mta:
+            return mta.ask(FULL, instance=instance)
+
+    assert ask("1").startswith("452 4.2.2 ")
+    for gate in (backend, frontend):
+        keys(new)
+        its_key.write_text(new.line)
+        gate.reload(gate.configuration.read_text())
+        gate.says("event=reloaded")
+    before = backend.said().count("listener=farm recipient=full")
+    until(lambda: ask("2").startswith("452 4.2.2 ") and backend.said().count("listener=farm recipient=full") > before,
+          "the frontend asks with the new key")
+    assert "bad-request" not in backend.said()
 
 
 @pytest.mark.parametrize("spoil,complaint", [
