@@ -219,6 +219,8 @@ static void set_up(struct remote *r, uv_loop_t *loop, const struct blocking_conf
 static bool open_parts(struct remote *r, struct nursery *nursery, const struct blocking_conf *conf, struct err *err)
 {
 	struct hash_key names;
+	if (r->conf->key_file && !r->keys) /* or it would ask without a seal */
+		return err_set(err, "%s: the key of its key_file cannot be had", r->name);
 	if (getrandom(&r->key, sizeof(r->key), 0) != sizeof(r->key) ||
 		getrandom(&names, sizeof(names), 0) != sizeof(names) ||
 		getrandom(&r->asker, sizeof(r->asker), 0) != sizeof(r->asker))
