@@ -63,9 +63,10 @@ def backend(idle_quotagate, mail, key):
         daemon = idle_quotagate(
             f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
             f'listen farm {{ protocol = facts  address = "udp:{host}:{port}"  {key.option} }}\n'
+            f'listen web {{ protocol = http  address = "inet:{host}:{port}"  {key.option} }}\n'
             f'store boxes {{ type = maildir  path = "{mail}/%d/%n/Maildir"  user = vmail  limit = {LIMIT} }}\n'
             "domain example.org { store = boxes }\n", name=name).start()
-        daemon.place = f"udp:{host}:{port}"
+        daemon.place, daemon.web = f"udp:{host}:{port}", f"http://{host}:{port}"
         return daemon
     return start
 
@@ -84,6 +85,14 @@ def frontend(idle_quotagate):
             names.write(hosts)
         return daemon.start()
     return start
+
+
+@pytest.fixture
+def mute():
+    """A place where datagrams come in and nobody answers."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        one.bind(("127.0.0.1", 0))
+        yield f"udp:127.0.0.1:{one.getsockname()[1]}"
 
 
 # ---- two daemons ----
@@ -157,6 +166,22 @@ def test_a_backend_that_goes_and_comes_back(frontend, backend, key):
         far.start()
         until(lambda: mta.ask(FULL, size=1000).startswith("452 4.2.2 "), "it is asked again")
         gate.says(f"event=peer store=far host={far.place[4:]} state=closed")
+
+
+def test_a_backend_that_only_http_reaches(frontend, backend, mute, key):
+    gate = frontend(mute, f'timeout = 50ms  http = "{backend("127.0.0.2").web}"  {key.option}')
+    with gate.policy() as mta:
+        assert mta.ask(JOE, size=1000) == "DUNNO"
+        assert mta.ask(FULL, size=1000).startswith("452 4.2.2 ")
+    assert gate.check(FULL).returncode == 1
+
+
+def test_the_quota_cgi_of_a_quotagate(frontend, backend):
+    gate = frontend(backend("127.0.0.2").web + "/cgi-bin/quota.cgi?u=%u", "")
+    with gate.policy() as mta:
+        assert mta.ask(JOE, size=1000) == "DUNNO"
+        assert mta.ask(FULL, size=1000).startswith("452 4.2.2 ")
+        assert mta.ask("nobody@example.org", size=1000) == "DUNNO"
 
 
 def test_another_key(frontend, backend, key, folder):
@@ -341,14 +366,6 @@ def web(started):
         started.append(one)
         return one
     return make
-
-
-@pytest.fixture
-def mute(started):
-    """A place where datagrams come in and nobody answers."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
-        one.bind(("127.0.0.1", 0))
-        yield f"udp:127.0.0.1:{one.getsockname()[1]}"
 
 
 def test_http_where_datagrams_are_lost(frontend, web, fake, mute, key):
