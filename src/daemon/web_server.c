@@ -69,7 +69,7 @@ static size_t on_unescape(void *context, struct MHD_Connection *connection, char
 
 /* Of what it says we need why it could not begin, and that it is going to refuse a request; the rest is told by what becomes
    of the clients. */
-static void on_message(void *context, const char *format, va_list arguments)
+__attribute__((format(printf, 2, 0))) static void on_message(void *context, const char *format, va_list arguments)
 {
 	struct web_server *s = context;
 	if (s->handles) {
