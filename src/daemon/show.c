@@ -9,7 +9,7 @@ static void warn(const struct config *c)
 {
 	for (size_t i = 0; i < c->n_listeners; i++) {
 		const struct config_listener *l = &c->listeners[i];
-		if (l->front->key_file && !l->front->key_file(l->own) && config_serves_others(l))
+		if (l->front->shared_by_all && !l->front->key_file(l->own) && config_serves_others(l))
 			fprintf(stderr,
 				"quotagate: warning: listen %s: other machines are served, and without a key_file "
 				"whoever "

@@ -195,7 +195,7 @@ static const struct web_route routes[] = {
 	{ "/v1/check", .for_programs = true, .gets = true, .posts = true, .questions = true, .body_max = WEB_FORM_MAX,
 		.serve = web_check },
 	{ "/v1/mailbox/", .for_programs = true, .gets = true, .serve = serve_mailbox },
-	{ "/v1/facts", .for_programs = true, .posts = true, .body_max = FACTS_MESSAGE_MAX, .serve = web_facts },
+	{ "/v1/facts", .posts = true, .body_max = FACTS_MESSAGE_MAX, .serve = web_facts },
 	{ "/healthz", .open = true, .gets = true, .serve = serve_health },
 	{ "/metrics", .gets = true, .serve = serve_metrics },
 };

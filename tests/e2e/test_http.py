@@ -14,6 +14,8 @@ import pytest
 
 from certificates import Certificates
 from enclosure import USERS, free_port, mbox, until
+from facts import FOUND, NO_MAILBOX, NOTED, QUESTION, ABANDONED, EVENT, Asker, Key, decode
+from metrics import Metrics
 from policy import read_all
 
 TOKEN = "a-token-of-32-octets-or-so-1234567890"
@@ -345,6 +347,91 @@ def test_a_unix_socket(quotagate, boxes, folder):
 def test_no_thread_is_made(gate, client):
     client.get("/quota?u=full")
     assert len(os.listdir(f"/proc/{gate.pid()}/task")) == 1
+
+
+def test_metrics(gate, port, client):
+    client.get("/quota?u=full@example.org")
+    client.get("/quota?v=1")
+    status, text = client.get("/metrics")
+    metrics = Metrics(text)
+    assert status == 200
+    assert client.answer.getheader("Content-Type") == "text/plain; version=0.0.4"
+    assert metrics("quotagate_verdicts_total", listener="web", reason="full") == 1
+    assert metrics("quotagate_listener_requests_total", listener="web") == 3
+    assert metrics("quotagate_listener_malformed_total", listener="web") == 1
+    assert metrics("quotagate_listener_clients", listener="web") == 1
+    for one in (BAD["folded"], BAD["negative length"], BAD["no colon"], BAD["chunks"], b"GET /\r\n\r\n"):
+        raw(port, one)
+    assert Metrics(client.get("/metrics")[1])("quotagate_listener_malformed_total", listener="web") == 6
+
+
+# ---- messages between quotagates ----
+
+
+@pytest.fixture
+def key(folder):
+    made = Key()
+    path = folder / "key"
+    path.write_text(made.line + "\n")
+    path.chmod(0o640)
+    os.chown(path, 0, USERS["quotagate"])
+    made.option = f'key_file = "{path}"'
+    return made
+
+
+MESSAGE = {"Content-Type": "application/octet-stream"}
+
+
+def test_facts(start, key, port):
+    gate = start(key.option)
+    with Client(port) as client, Asker(port, key) as asker:
+        def exchange(octets):
+            status, text = client.ask("POST", "/v1/facts", octets, **MESSAGE)
+            assert (status, client.answer.getheader("Content-Type")) == (200, "application/octet-stream")
+            return decode(text.encode("latin-1"), [key])
+
+        question = asker.message(QUESTION, b"full@example.org")
+        reply = exchange(question)
+        assert (reply.state, reply.usage, reply.limit) == (FOUND, 205_000, 204_800)
+        assert exchange(asker.message(QUESTION, b"noone@example.org")).state == NO_MAILBOX
+        transaction = b"0123456789abcdef"
+        assert exchange(asker.message(QUESTION, b"ok@example.org", flags=1, size=150_000, transaction=transaction))
+        assert client.json("/v1/mailbox/ok%40example.org")[1]["facts"]["charge"] >= 150_000
+        assert exchange(asker.message(EVENT, transaction=transaction, event=ABANDONED)).state == NOTED
+        for bad in (question, question[:-1] + b"x", b"", b"x", b"x" * 192, b"x" * 512):
+            assert client.ask("POST", "/v1/facts", bad, **MESSAGE)[0] == 400
+        gate.says("event=bad-request listener=web client=127.0.0.1")
+    assert statuses(raw(port, b"POST /v1/facts HTTP/1.0\r\nContent-Length: 513\r\n\r\n" + b"x" * 513)[0]) == [413]
+
+
+def test_without_a_key_no_messages_are_taken(client):
+    assert client.ask("POST", "/v1/facts", b"x" * 192, **MESSAGE)[0] == 404
+
+
+def test_the_store_remote_asks_by_http_where_datagrams_are_lost(start, idle_quotagate, key, port):
+    start(key.option)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+        mute.bind(("127.0.0.1", 0))
+        gate = idle_quotagate(
+            f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
+            f'store far {{ type = remote  server = "udp:127.0.0.1:{mute.getsockname()[1]}"  timeout = 50ms\n'
+            f'  http = "http://127.0.0.1:{port}"  {key.option} }}\ndomain example.org {{ store = far }}\n',
+            name="frontend").start()
+        with gate.policy() as mta:
+            assert mta.ask("full@example.org", size=1000).startswith("452 4.2.2 ")
+            assert mta.ask("ok@example.org", size=1000) == "DUNNO"
+            assert mta.ask("ok@example.org", size=300_000).startswith("552 5.2.3 ")
+
+
+def test_the_store_remote_asks_for_the_line(gate, idle_quotagate, port):
+    front = idle_quotagate(
+        f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
+        f'store far {{ type = remote  server = "http://127.0.0.1:{port}/cgi-bin/quota.cgi?u=%u" }}\n'
+        "domain example.org { store = far }\n", name="frontend").start()
+    with front.policy() as mta:
+        assert mta.ask("full@example.org", size=1000).startswith("452 4.2.2 ")
+        assert mta.ask("joe+lists@example.org", size=1000) == "DUNNO"
+        assert mta.ask("joe+lists@example.org", size=300_000).startswith("552 5.2.3 ")
 
 
 # ---- who may ask ----
