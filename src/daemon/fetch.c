@@ -93,16 +93,26 @@ bool fetch_control(struct fetched *f, const struct endpoint *e, struct err *err)
 
 /* ---- by HTTP ---- */
 
-/* The first line of the file, if it can stand in a header. */
+/* The first token in the file, as daemon/web_secrets.h has it. */
+static struct str read_token(char line[TOKEN_MAX], const char *file)
+{
+	struct str token = { line, 0 };
+	FILE *in = file ? fopen(file, "re") : NULL;
+	while (in && token.len == 0 && fgets(line, TOKEN_MAX, in)) {
+		token = str_trim((struct str){ line, strcspn(line, "\r\n") });
+		if (token.len && token.at[0] == '#')
+			token.len = 0;
+	}
+	if (in)
+		fclose(in);
+	return token;
+}
+
+/* What cannot stand in a header is none. */
 static void put_token(struct buf *out, const char *file)
 {
 	char line[TOKEN_MAX];
-	FILE *in = file ? fopen(file, "re") : NULL;
-	if (!in)
-		return;
-	struct str token = str_of(fgets(line, sizeof(line), in) ? line : "");
-	fclose(in);
-	token = str_trim((struct str){ token.at, str_find(token, '\n') });
+	struct str token = read_token(line, file);
 	for (size_t i = 0; i < token.len; i++)
 		if (token.at[i] <= ' ' || token.at[i] > '~')
 			return;

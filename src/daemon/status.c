@@ -8,6 +8,7 @@
 #include "daemon/histogram.h"
 #include "daemon/samples.h"
 #include "daemon/sheet.h"
+#include "front/http.h"
 
 #include <math.h>
 #include <pwd.h>
@@ -258,23 +259,15 @@ static int report(const struct fetched *f, bool json)
 
 /* ---- asking ---- */
 
-/* Null: there is none. */
+/* Null: there is none. By TLS nobody is asked: what of the certificate would have to be believed is not known here. */
 static const struct config_listener *find_http(const struct config *c)
 {
-	for (size_t i = 0; i < c->n_listeners; i++)
-		if (strcmp(c->listeners[i].front->name, "http") == 0)
-			return &c->listeners[i];
+	for (size_t i = 0; i < c->n_listeners; i++) {
+		const struct config_listener *l = &c->listeners[i];
+		if (strcmp(l->front->name, "http") == 0 && !((const struct http_conf *)l->own)->certificate)
+			return l;
+	}
 	return NULL;
-}
-
-/* The value of the listener's option token_file; null: it has none. */
-static const char *token_file_of(const struct config_listener *l)
-{
-	const char *file = NULL;
-	for (const struct opt *row = l->front->opts; row->name; row++)
-		if (row->type == OPT_STRING && strcmp(row->name, "token_file") == 0)
-			memcpy(&file, (const char *)l->own + row->offset, sizeof(file));
-	return file;
 }
 
 static int ask(const struct config *c, const struct command_line *line)
@@ -290,7 +283,7 @@ static int ask(const struct config *c, const struct command_line *line)
 			line->file);
 		return EXIT_USAGE;
 	}
-	bool ok = http ? fetch_http(&f, &http->endpoint, token_file_of(http), &err)
+	bool ok = http ? fetch_http(&f, &http->endpoint, ((const struct http_conf *)http->own)->token_file, &err)
 		       : fetch_control(&f, &c->control.endpoint, &err);
 	if (!ok) {
 		fprintf(stderr, "quotagate: no daemon answers at %s: %s\n", where, err.text);

@@ -460,6 +460,15 @@ def test_tokens(start, folder, port):
         assert TOKEN not in gate.said()
 
 
+@pytest.mark.parametrize("options", ["", "token"])
+def test_status_asks_by_http(start, folder, options):
+    path = token_file(folder, f"# ours\n\n{TOKEN}\nanother-token-of-ours\n")
+    gate = start(f'token_file = "{path}"' if options else "")
+    done = gate.command("status", "--json")
+    assert done.returncode == 0, done
+    assert json.loads(done.stdout)
+
+
 def test_tokens_change_with_a_reload(start, folder, port):
     gate = start(f'token_file = "{token_file(folder)}"')
     with Client(port) as client:
