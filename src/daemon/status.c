@@ -26,8 +26,8 @@ struct status {
 	struct sheet sheets[PARTS];
 };
 
-static const char *const daemon_titles[] = { "version", "pid", "user", "up since", "up", "configuration of", "reloads",
-	"failed reloads", "last reload taken", "makes helpers", NULL };
+static const char *const daemon_titles[] = { "version", "pid", "user", "up since", "up", "configuration read",
+	"reloads", "failed reloads", "last reload taken", "nursery running", NULL };
 static const char *const listener_titles[] = { "listener", "protocol", "clients", "requests", "pass", "defer", "reject",
 	"waived", "refused", "crowded", "malformed", "timed out", NULL };
 static const char *const source_titles[] = { "name", "type", "lookups", "failed", "median", "p99", "helpers", "wanted",
@@ -37,7 +37,7 @@ static const char *const peer_titles[] = { "store", "peer", "state", "asked", "a
 static const char *const canary_titles[] = { "of", "name", "well", NULL };
 static const char *const cache_titles[] = { "mailboxes", "room", "questions", "hit rate", "waiting", "evicted",
 	"directory answers", NULL };
-static const char *const ledger_titles[] = { "open transactions", "room", "charges uncharged", NULL };
+static const char *const ledger_titles[] = { "open transactions", "room", "uncharged messages", NULL };
 
 static double sum(const struct status *s, const char *name)
 {

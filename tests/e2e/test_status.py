@@ -307,7 +307,7 @@ def test_status_tells_people(quotagate, configuration):
     assert re.search(r"^  boxes +mbox +2 +0 +\d+\.\d ms +\d+\.\d ms +1 +1 +0 +0$", said, re.M)
     assert re.search(r"^  hit rate +\d+\.\d %$", said, re.M)
     daemon = status(gate)["daemon"]
-    assert (daemon["pid"], daemon["user"], daemon["makes_helpers"]) == (gate.pid(), "quotagate", True)
+    assert (daemon["pid"], daemon["user"], daemon["nursery_running"]) == (gate.pid(), "quotagate", True)
     assert 0 <= time.time() - daemon["up_since"] < 600
 
 
