@@ -93,34 +93,33 @@ bool fetch_control(struct fetched *f, const struct endpoint *e, struct err *err)
 
 /* ---- by HTTP ---- */
 
-/* The first token in the file, as daemon/web_secrets.h has it. */
-static struct str read_token(char line[TOKEN_MAX], const char *file)
+/* As a listener of protocol http reads its tokens: empty lines and those that begin with # do not count. */
+static bool is_token(struct str line)
 {
-	struct str token = { line, 0 };
-	FILE *in = file ? fopen(file, "re") : NULL;
-	while (in && token.len == 0 && fgets(line, TOKEN_MAX, in)) {
-		token = str_trim((struct str){ line, strcspn(line, "\r\n") });
-		if (token.len && token.at[0] == '#')
-			token.len = 0;
-	}
-	if (in)
-		fclose(in);
-	return token;
+	for (size_t i = 0; i < line.len; i++)
+		if (line.at[i] <= ' ' || line.at[i] > '~')
+			return false;
+	return line.len && line.at[0] != '#';
 }
 
-/* What cannot stand in a header is none. */
+/* The first one of the file. */
 static void put_token(struct buf *out, const char *file)
 {
 	char line[TOKEN_MAX];
-	struct str token = read_token(line, file);
-	for (size_t i = 0; i < token.len; i++)
-		if (token.at[i] <= ' ' || token.at[i] > '~')
-			return;
-	if (token.len == 0)
-		return;
-	buf_puts(out, "Authorization: Bearer ");
-	buf_put(out, token);
-	buf_puts(out, "\r\n");
+	bool found = false;
+	FILE *in = file ? fopen(file, "re") : NULL;
+	while (in && !found && fgets(line, sizeof(line), in)) {
+		struct str token = { line, strcspn(line, "\r\n") };
+		found = is_token(token);
+		if (!found)
+			continue;
+		buf_puts(out, "Authorization: Bearer ");
+		buf_put(out, token);
+		buf_puts(out, "\r\n");
+	}
+	if (in)
+		fclose(in);
+	explicit_bzero(line, sizeof(line));
 }
 
 /* Takes the head away. HTTP/1.0 was asked for, so the body ends with the connection. */

@@ -279,6 +279,7 @@ def test_many_at_once_while_questions_are_asked(quotagate, configuration, contro
 
     loader = threading.Thread(target=load)
     loader.start()
+    until(lambda: asked[0], "questions are asked")
     try:
         command = [*gate.enclosed, PROGRAM, "status", "--json", "-c", str(gate.configuration)]
         running = [subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(64)]
@@ -328,6 +329,29 @@ def test_status_without_a_way_to_ask(idle_quotagate, configuration):
     done = gate.command("status")
     assert (done.returncode, done.stdout) == (2, "")
     assert "neither `control` nor a listener of protocol http" in done.stderr
+
+
+@pytest.mark.parametrize("token", ["", "0123456789abcdef"])
+def test_status_by_http(quotagate, configuration, folder, token):
+    secret = folder / "token"
+    secret.write_text(f"# of Prometheus\n{token}\n")
+    secret.chmod(0o600)
+    os.chown(secret, USERS["quotagate"], USERS["quotagate"])
+    more = f'token_file = "{secret}"' if token else ""
+    text = re.sub("control = .*", "", configuration(
+        more=f'listen web {{ protocol = http  address = "inet:127.0.0.1:{free_port()}"  {more} }}'))
+    gate = quotagate(text)
+    ask(gate, FULL)
+    seen = status(gate)
+    assert row(seen["listeners"], listener="mta")["defer"] == 1
+    assert row(seen["listeners"], listener="web")["protocol"] == "http"
+    assert (seen["daemon"]["pid"], seen["daemon"]["user"]) == (None, None)
+    if token:
+        secret.write_text("another-token-of-nobody\n")
+        done = gate.command("status")
+        assert (done.returncode, "it answers 401" in done.stderr) == (1, True), done
+    gate.stop()
+    assert re.search(r"no daemon answers at inet:127.0.0.1:\d+: connection refused", gate.command("status").stderr)
 
 
 def test_status_of_a_daemon_that_is_stuck(quotagate, configuration):

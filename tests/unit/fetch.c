@@ -130,9 +130,10 @@ static void test_http_token(void **state)
 		const char *file, *header;
 	} cases[] = {
 		{ "s3cret\n", "Authorization: Bearer s3cret\r\n" },
-		{ " s3cret \nmore\n", "Authorization: Bearer s3cret\r\n" },
+		{ "# a comment\n\ns3cret\r\nmore\n", "Authorization: Bearer s3cret\r\n" },
+		{ "s3cret", "Authorization: Bearer s3cret\r\n" },
 		{ "a b\n", "" },
-		{ "a\rX: y\n", "" },
+		{ "a\rX: y\n", "Authorization: Bearer a\r\n" },
 		{ "", "" },
 	};
 	char said[2048], want[256];
