@@ -29,7 +29,8 @@ static void settle_user(struct config *c, enum config_use use)
 	struct user u = { geteuid(), getegid() };
 	const char *name = c->top->user;
 	c->root = use == CONFIG_RUN_AS_ROOT || use == CONFIG_RENEW;
-	if (!name && c->root)
+	/* root looks at it as if it were to start the daemon: secrets are to be that user's. */
+	if (!name && (c->root || (use == CONFIG_LOOK && rights_may_switch())))
 		name = config_find_user("quotagate", &u) ? "quotagate" : "nobody";
 	if (name && !config_find_user(name, &u))
 		conf_complain(c->conf, top, "user", "there is no user `%s`", name);
