@@ -312,7 +312,7 @@ static void put_peers(struct exposition *x, const struct engine *e)
 	} figures[] = {
 		{ "quotagate_peer_state", "gauge",
 			"1 for the state that the breaker of this peer is in, 0 for the others." },
-		{ "quotagate_peer_asked_total", "counter", "Questions to this peer." },
+		{ "quotagate_peer_asked_total", "counter", "Questions to this peer, and news of transactions." },
 		{ "quotagate_peer_answered_total", "counter", "Those that it answered." },
 		{ "quotagate_peer_timeouts_total", "counter", "Those that it did not answer in time." },
 		{ "quotagate_peer_fallbacks_total", "counter",

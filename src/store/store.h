@@ -59,9 +59,9 @@ enum store_peer_state {
 struct store_peer {
 	char name[256]; /* NUL-terminated; unique in its store */
 	enum store_peer_state state;
-	uint64_t asked, answered, timeouts, fallbacks,
-		refused; /* questions since the start. fallbacks: asked by the other
-		way, because the first did not answer; refused: it would not answer (our key, our clock) */
+	/* Questions and news since the start. fallbacks: asked by the other way, because the first did not answer; refused: it
+	   would not answer (our key, our clock). */
+	uint64_t asked, answered, timeouts, fallbacks, refused;
 };
 
 /* An opened store on the loop. Every start() ends in exactly one lookup_done(), unless cancel() came first. */

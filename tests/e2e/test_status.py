@@ -237,7 +237,8 @@ def test_a_directory(quotagate, configuration, control, folder):
 
 def test_the_manual_names_them_all(quotagate, configuration, control, folder):
     (folder / "addresses").write_text("")
-    quotagate(configuration(more=f'directory lists {{ type = file  mailboxes = "{folder}/addresses"  user = vmail }}\n'))
+    lists = f'directory lists {{ type = file  mailboxes = "{folder}/addresses"  user = vmail }}\n'
+    quotagate(configuration(more=lists))
     manual = (TOP / "man" / "quotagate.8.in").read_text()
     families = re.findall(r"^# TYPE (\S+)", by_control(control).text, re.M)
     assert len(families) > 40
@@ -291,6 +292,36 @@ def test_many_at_once_while_questions_are_asked(quotagate, configuration, contro
     for out, _ in outputs:
         assert row(json.loads(out)["listeners"], listener="mta")["clients"] == 1
     assert row(status(gate)["listeners"], listener="mta")["defer"] == asked[0] > 0
+
+
+# ---- two machines ----
+
+def test_a_frontend_and_its_backend(quotagate, idle_quotagate, configuration, control, folder):
+    key, port = folder / "key", free_port()
+    key.write_text("0123456789abcdef0123456789abcdef\n")
+    key.chmod(0o640)
+    os.chown(key, USERS["quotagate"], USERS["quotagate"])
+    backend = quotagate(configuration(
+        more=f'listen farm {{ protocol = facts  address = "udp:127.0.0.1:{port}"  key_file = "{key}" }}'),
+        name="backend")
+    frontend = idle_quotagate(
+        f'control = "{folder}/run/frontend.sock"\n'
+        f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
+        f'store far {{ type = remote  server = "udp:127.0.0.1:{port}"  timeout = 50ms  breaker_failures = 1\n'
+        f'  breaker_pause = 1m  key_file = "{key}" }}\n'
+        "domain example.org { store = far }\n"
+        "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  stale = 1ms }\n", name="frontend").start()
+    assert ask(frontend, FULL)[0].startswith("452 ")
+    seen = status(frontend)
+    before = row(seen["peers"], store="far")
+    assert (before["state"], before["timeouts"], before["answered"] >= 1) == ("closed", 0, True)
+    assert row(seen["stores"], name="far")["lookups"] == 1
+    assert row(status(backend)["listeners"], listener="farm")["defer"] == 1
+    backend.stop()
+    ask(frontend, FULL)
+    peer, = until(lambda: [p for p in status(frontend)["peers"] if p["state"] == "open"], "it is left alone")
+    assert peer["timeouts"] > 0 and peer["asked"] > before["asked"]
+    assert row(status(frontend)["stores"], name="far")["failed"] >= 1
 
 
 # ---- the command ----
