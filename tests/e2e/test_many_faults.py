@@ -9,11 +9,16 @@ import time
 import pytest
 
 from enclosure import until
-from farm import ANEW, FRONTENDS, LIMIT, TIMED, TIMEOUT, address
+from farm import ANEW, FAR, FRONTENDS, LIMIT, TIMED, TIMEOUT, address
 
+IMPATIENT = FAR.replace("tries = 3", "tries = 2  breaker_failures = 4")
 BOUND = 2 * TIMEOUT  # seconds for an SMTP answer: Postfix and a machine under load take their part
 FULL, ROOM, NEVER_ASKED = (address(number) for number in range(3))
 ELSEWHERE = address(0, "two.example")
+
+
+def backend(gates):
+    return gates.backend("be1", more=ANEW)
 
 
 @contextlib.contextmanager
@@ -21,7 +26,7 @@ def killed(farm, gates):
     gates["be1"].signal(signal.SIGKILL)
     gates["be1"].process.wait()
     yield
-    gates.backend("be1")
+    backend(gates)
 
 
 @contextlib.contextmanager
@@ -59,10 +64,10 @@ def two(farm, gates):
         farm.fill(whom, LIMIT)
     for whom in (ROOM, NEVER_ASKED):
         farm.fill(whom, 1000)
-    gates.backend("be1")
+    backend(gates)
     gates.backend("be2")
     for name, error in (("fe1", "defer"), ("fe2", "pass")):
-        gates.frontend(name, rules=f"{TIMED}  error = {error}", more=ANEW)
+        gates.frontend(name, far=IMPATIENT, rules=f"{TIMED}  error = {error}", more=ANEW)
         assert [farm.ask(name, whom, size=1000).code for whom in (FULL, ROOM, ELSEWHERE)] == [452, 250, 452]
     return {"fe1": 451, "fe2": 250}
 
@@ -72,7 +77,7 @@ def test_answers_come_in_time_and_all_is_well_afterwards(farm, gates, two, fault
     usual = {name: median(farm, name, ELSEWHERE) for name in two}
     with fault(farm, gates):
         for name, error in two.items():
-            for _ in range(8):  # enough for the breaker to open in between
+            for _ in range(3):  # the breaker opens in between
                 answers = {whom: timed(farm, name, whom) for whom in (FULL, ROOM, NEVER_ASKED)}
                 assert {whom: code for whom, (code, _) in answers.items()} == {FULL: 452, ROOM: 250, NEVER_ASKED: error}
                 assert max(took for _, took in answers.values()) < BOUND, answers
@@ -96,8 +101,8 @@ def test_answers_come_by_http_where_datagrams_do_not(farm, gates):
     """Nothing listens for datagrams at the address that the name leads to, or the listener is not there."""
     farm.fill(FULL, LIMIT)
     farm.fill(ROOM, 1000)
-    backend = gates.backend("be1")
-    backend.reload(re.sub(r"^listen facts .*$", "", backend.configuration.read_text(), flags=re.M))
-    backend.says("event=reloaded")
+    gate = gates.backend("be1")
+    gate.reload(re.sub(r"^listen facts .*$", "", gate.configuration.read_text(), flags=re.M))
+    gate.says("event=reloaded")
     gates.frontend("fe1", rules=f"{TIMED}  error = defer", more=ANEW)
     assert [farm.ask("fe1", whom, size=1000).code for whom in (FULL, ROOM) * 5] == [452, 250] * 5
