@@ -180,6 +180,7 @@ class Gates:
         path = self.folder / f"{name}.key"
         path.write_text(f"{text}\n")
         path.chmod(0o600)
+        os.chown(path, USERS["quotagate"], USERS["quotagate"])  # it is read again at a reload
         return path
 
     def start(self, name, configuration, names=None):

@@ -11,7 +11,7 @@ import pytest
 from enclosure import until
 from farm import ANEW, FAR, FRONTENDS, LIMIT, TIMED, TIMEOUT, address
 
-IMPATIENT = FAR.replace("tries = 3", "tries = 2  breaker_failures = 4")
+IMPATIENT = FAR.replace("tries = 3", "tries = 2  http_timeout = 500ms  breaker_failures = 4")
 BOUND = 2 * TIMEOUT  # seconds for an SMTP answer: Postfix and a machine under load take their part
 FULL, ROOM, NEVER_ASKED = (address(number) for number in range(3))
 ELSEWHERE = address(0, "two.example")

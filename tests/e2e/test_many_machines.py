@@ -76,7 +76,7 @@ def test_what_is_let_in_fits(farm, gates, started, capsys):
     rows.append(load.row("quotagate on frontends and backends"))
     load.assert_all_fitted()
     for name in FRONTENDS:
-        gates.frontend(name, far=f'type = remote  server = "http://%{{host}}:7360/quota.cgi?u=%u"', key=None)
+        gates.frontend(name, far=f'type = remote  server = "http://%{{host}}:7360/cgi-bin/quota.cgi?u=%u"', key=None)
     rows.append(Load(farm, GATE).row("quotagate on frontends, figures of the backends by HTTP"))
     rows.append(Load(farm, BACKEND).row("quotagate on backends, asked by policy without end of message"))
     rows.append(Load(farm, STATUS).row("Dovecot's quota-status on backends"))

@@ -57,5 +57,5 @@ def test_our_own_cgi(farm, gates):
     farm.fill(address(0), LIMIT)
     farm.fill(address(1), LIMIT // 2)
     gates.backend("be1")
-    frontend(gates, "defer", far=CGI.replace("{PLACE}", ":7360/quota.cgi"), key=None, more=ANEW)
+    frontend(gates, "defer", far=CGI.replace("{PLACE}", ":7360/cgi-bin/quota.cgi"), key=None, more=ANEW)
     assert [farm.ask("fe1", address(number), size=1000).code for number in range(2)] == [452, 250]
