@@ -149,8 +149,12 @@ void entry_set_loan(struct entry *e, const struct loan *loan, msec until)
 {
 	uint64_t lent = loan->octets >> 10;
 	e->loan = loan->number;
-	e->lent = lent < UINT32_MAX ? (uint32_t)lent : UINT32_MAX;
-	e->lent_messages = loan->messages < UINT16_MAX ? (uint16_t)loan->messages : UINT16_MAX;
+	e->lent = lent < UINT32_MAX ? (uint32_t)lent : UINT32_MAX - 1;
+	e->lent_messages = loan->messages < UINT16_MAX ? (uint16_t)loan->messages : UINT16_MAX - 1;
+	if (loan->octets == UINT64_MAX)
+		e->lent = UINT32_MAX;
+	if (loan->messages == UINT32_MAX)
+		e->lent_messages = UINT16_MAX;
 	e->lent_until = (uint32_t)(until / 1000);
 }
 

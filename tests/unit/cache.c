@@ -186,6 +186,36 @@ static void scan_does_not_push_out_the_regular(void **state)
 	cache_free(c);
 }
 
+/* The greatest numbers that fit into an entry stand for any; nothing that was lent becomes that. */
+static void a_loan_lets_in_what_was_lent(void **state)
+{
+	(void)state;
+	static const struct {
+		struct loan loan;
+		struct charge charge;
+		msec now;
+		bool may;
+	} cases[] = {
+		{ { 7, 3, 4096, 0 }, { 4096, 3 }, 9999, true },
+		{ { 7, 3, 4096, 0 }, { 4097, 3 }, 9999, false },
+		{ { 7, 3, 4096, 0 }, { 4096, 4 }, 9999, false },
+		{ { 7, 3, 4096, 0 }, { 4096, 3 }, 10000, false },
+		{ { 0, 3, 4096, 0 }, { 1, 1 }, 0, false },
+		{ { 7, 3, 4097, 0 }, { 4097, 3 }, 0, false },
+		{ { 7, 3, UINT64_MAX, 0 }, { UINT64_MAX, 3 }, 0, true },
+		{ { 7, 3, UINT64_MAX - 1, 0 }, { UINT64_MAX, 3 }, 0, false },
+		{ { 7, 3, UINT64_C(1) << 42, 0 }, { UINT64_C(1) << 42, 3 }, 0, false },
+		{ { 7, UINT32_MAX, 4096, 0 }, { 4096, UINT32_MAX }, 0, true },
+		{ { 7, UINT32_MAX - 1, 4096, 0 }, { 4096, 65535 }, 0, false },
+		{ { 7, 65535, 4096, 0 }, { 4096, 65536 }, 0, false },
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct entry e = { 0 };
+		entry_set_loan(&e, &cases[i].loan, SECONDS(10));
+		assert_int_equal(entry_may_let_in(&e, cases[i].charge, cases[i].now), cases[i].may);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -197,6 +227,7 @@ int main(void)
 		cmocka_unit_test(rule_5_a_mailbox_with_charges_is_not_evicted),
 		cmocka_unit_test(no_place_when_all_hold_charges),
 		cmocka_unit_test(evicted_place_is_empty_again),
+		cmocka_unit_test(a_loan_lets_in_what_was_lent),
 		cmocka_unit_test(scan_does_not_push_out_the_regular),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
