@@ -99,7 +99,7 @@ static void lend(struct gate *g, const struct ask *a, struct probe *p, struct en
 	if (loan.octets != UINT64_MAX)
 		loan.octets &= ~UINT64_C(1023); /* a cache keeps whole KiB */
 	/* Of an alias, and of a mailbox whose ledger is elsewhere, nothing is ours to be lent. */
-	if (!b->next || a->members || p->store->ledger || is->verdict.stale || !loan.octets || !loan.messages)
+	if (!b->next || a->members || p->store->ledger || is->verdict.stale)
 		return;
 	if (!loans_lend(g->loans, e, b, &loan, now))
 		return;

@@ -82,6 +82,11 @@ void ledger_set_settle(struct ledger *l, msec settle)
 	l->settle = settle < SECONDS(1) ? SECONDS(1) : settle;
 }
 
+msec ledger_settle_time(const struct ledger *l)
+{
+	return l->settle;
+}
+
 static struct list *chain_of(struct ledger *l, struct hash id)
 {
 	return &l->chains[id.a % l->n_chains];

@@ -22,6 +22,7 @@ struct ledger;
 struct ledger *ledger_new(struct cache *, size_t transactions, size_t charges, msec settle);
 void ledger_free(struct ledger *);
 void ledger_set_settle(struct ledger *, msec settle);
+msec ledger_settle_time(const struct ledger *);
 
 /* What all transactions but `id` let in (rule 4). */
 struct charge ledger_others(struct ledger *, const struct entry *, struct hash id);

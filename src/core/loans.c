@@ -8,13 +8,14 @@
 struct record { /* of one borrower and one mailbox */
 	struct hash borrower;
 	struct list same_chain;
-	struct list by_age; /* soonest end first; the free ones are in `free` */
+	struct list by_age; /* in `lent` or `spent`, soonest end first; the free ones are in `free` */
 	uint32_t mailbox; /* index in the cache; it is not evicted while something is lent */
 	uint32_t key[3]; /* of the mailbox: for a record that lends nothing */
 	uint32_t number, former; /* of the loan, and of that before it, 0: none */
-	struct charge lent; /* as charged to the mailbox; nothing: a record of what was spent only */
+	struct loan loan; /* octets 0: nothing, it is a record of what was spent only */
 	struct charge spent; /* on the former one, taken over already */
-	msec until;
+	msec due; /* when the borrower can use it no more */
+	msec until; /* when it goes */
 };
 
 struct loans {
@@ -23,7 +24,8 @@ struct loans {
 	struct record *records;
 	struct list *chains; /* by borrower and mailbox */
 	size_t n, count;
-	struct list by_age, free;
+	struct list lent, spent; /* lives are alike in each, but after a reload */
+	struct list free;
 };
 
 struct loans *loans_new(struct cache *cache, struct ledger *ledger, size_t n)
@@ -38,7 +40,8 @@ struct loans *loans_new(struct cache *cache, struct ledger *ledger, size_t n)
 		loans_free(l);
 		return NULL;
 	}
-	list_init(&l->by_age);
+	list_init(&l->lent);
+	list_init(&l->spent);
 	list_init(&l->free);
 	for (size_t i = 0; i < n; i++) {
 		list_init(&l->chains[i]);
@@ -62,41 +65,80 @@ static struct list *chain_of(const struct loans *l, const struct entry *e, struc
 	return &l->chains[(borrower.a ^ e->key[0]) % l->n];
 }
 
-static struct record *find(const struct loans *l, const struct entry *e, struct hash borrower)
+/* What a request has to do with a record of the same borrower and mailbox; of several the last one of these counts. */
+enum match {
+	OTHER, /* nothing: he knows the mailbox by another name too */
+	UNHEARD, /* he holds the loan before this one: our last reply did not reach him */
+	HELD,
+	REPEATED, /* the same request once more, or an older one that comes late */
+};
+
+static enum match match(const struct record *r, const struct borrower *b)
 {
-	struct list *chain = chain_of(l, e, borrower);
+	if (r->number == b->next || r->former == b->next)
+		return REPEATED;
+	if (b->held == 0)
+		return OTHER;
+	return r->number == b->held ? HELD : r->former == b->held ? UNHEARD : OTHER;
+}
+
+static bool is_of(const struct record *r, const struct entry *e, struct hash borrower)
+{
+	return hash_eq(r->borrower, borrower) && memcmp(r->key, e->key, sizeof(r->key)) == 0;
+}
+
+/* The record that the request is about, null: there is none. */
+static struct record *find(const struct loans *l, const struct entry *e, const struct borrower *b)
+{
+	struct record *best = NULL;
+	struct list *chain = chain_of(l, e, b->name);
 	list_each (n, chain) {
 		struct record *r = list_of(n, struct record, same_chain);
-		if (hash_eq(r->borrower, borrower) && memcmp(r->key, e->key, sizeof(r->key)) == 0)
-			return r;
+		if (is_of(r, e, b->name) && match(r, b) > (best ? match(best, b) : OTHER))
+			best = r;
 	}
-	return NULL;
+	return best;
+}
+
+static bool is_repeated(const struct record *r, const struct borrower *b)
+{
+	return r && match(r, b) == REPEATED;
 }
 
 /* Of what the borrower says that he spent, the part that was not taken over before. */
 static struct charge unbooked(const struct record *r, const struct borrower *b)
 {
-	if (r && r->number == b->next && b->next)
-		return (struct charge){ 0 }; /* the same request once more */
-	if (r && r->former == b->held && b->held)
-		return charge_less(b->spent, r->spent); /* our last reply did not reach him */
+	switch (r ? match(r, b) : OTHER) {
+	case REPEATED: return (struct charge){ 0 };
+	case UNHEARD: return charge_less(b->spent, r->spent);
+	case OTHER:
+	case HELD: break;
+	}
 	return b->spent;
+}
+
+/* What a loan is charged to the mailbox with. One without end is no charge, but the mailbox stays in the cache. */
+static struct charge charge_of(const struct loan *loan)
+{
+	return (struct charge){ .octets = loan->octets == UINT64_MAX ? 0 : loan->octets,
+		.messages = loan->messages == UINT32_MAX ? loan->octets > 0 : loan->messages };
 }
 
 struct charge loans_weigh(const struct loans *l, const struct entry *e, const struct borrower *b, struct charge all)
 {
-	const struct record *r = find(l, e, b->name);
-	struct charge spent = unbooked(r, b);
+	const struct record *r = b->next ? find(l, e, b) : NULL;
+	if (!b->next)
+		return all;
 	if (r)
-		all = charge_less(all, r->lent);
-	return charge_sum(all, spent);
+		all = charge_less(all, charge_of(&r->loan));
+	return charge_sum(all, unbooked(r, b));
 }
 
 static void take_back(struct loans *l, struct record *r)
 {
-	if (r->lent.messages)
-		tally_unlend(&cache_at(l->cache, r->mailbox)->tally, r->lent);
-	r->lent = (struct charge){ 0 };
+	if (r->loan.octets)
+		tally_unlend(&cache_at(l->cache, r->mailbox)->tally, charge_of(&r->loan));
+	r->loan = (struct loan){ 0 };
 }
 
 static void release(struct loans *l, struct record *r)
@@ -108,31 +150,34 @@ static void release(struct loans *l, struct record *r)
 	l->count--;
 }
 
-/* Null when there is no room for one more. */
+/* Null when there is no room for one more, or the borrower has enough. */
 static struct record *make(struct loans *l, const struct entry *e, const struct borrower *b)
 {
-	if (list_empty(&l->free))
+	struct list *chain = chain_of(l, e, b->name);
+	size_t has = 0;
+	list_each (n, chain)
+		has += is_of(list_of(n, struct record, same_chain), e, b->name);
+	if (list_empty(&l->free) || has >= LOANS_EACH)
 		return NULL;
 	struct record *r = list_of(l->free.next, struct record, by_age);
 	list_remove(&r->by_age);
 	r->borrower = b->name;
-	r->mailbox = cache_index(l->cache, e);
 	memcpy(r->key, e->key, sizeof(r->key));
-	r->number = r->former = 0;
-	r->lent = r->spent = (struct charge){ 0 };
-	list_insert(chain_of(l, e, b->name), &r->same_chain);
-	list_insert(&l->by_age, &r->by_age);
+	r->former = 0;
+	r->loan = (struct loan){ 0 };
+	r->spent = (struct charge){ 0 };
+	list_insert(chain, &r->same_chain);
 	l->count++;
 	return r;
 }
 
-/* Into its place by its end; all lives are alike but after a reload, so it is near the end of the list. */
-static void live_until(struct loans *l, struct record *r, msec until)
+/* Into its place in the list by its end. */
+static void live_until(struct list *list, struct record *r, msec until)
 {
-	struct list *at = &l->by_age;
+	struct list *at = list;
 	r->until = until;
 	list_remove(&r->by_age);
-	while (at->prev != &l->by_age && list_of(at->prev, struct record, by_age)->until > until)
+	while (at->prev != list && list_of(at->prev, struct record, by_age)->until > until)
 		at = at->prev;
 	list_insert(at, &r->by_age);
 }
@@ -142,53 +187,72 @@ static void live_until(struct loans *l, struct record *r, msec until)
 
 void loans_settle(struct loans *l, struct entry *e, const struct borrower *b, msec now)
 {
-	struct record *r = find(l, e, b->name);
-	bool again = r && r->number == b->next && b->next;
+	struct record *r = b->next ? find(l, e, b) : NULL;
+	if (!b->next || is_repeated(r, b))
+		return;
 	ledger_take_over(l->ledger, e, unbooked(r, b), now);
 	if (r)
 		take_back(l, r);
-	if (again)
-		return;
-	if (!r && b->spent.messages)
-		r = make(l, e, b);
 	if (r && b->spent.messages == 0) {
 		release(l, r);
-	} else if (r) {
-		r->former = b->held;
-		r->spent = b->spent;
-		r->number = b->next;
-		live_until(l, r, now + REPEATED_WITHIN);
+		return;
 	}
+	if (!r && b->spent.messages)
+		r = make(l, e, b);
+	if (!r)
+		return;
+	r->former = b->held;
+	r->spent = b->spent;
+	r->number = b->next;
+	live_until(&l->spent, r, now + REPEATED_WITHIN);
 }
 
-bool loans_lend(struct loans *l, struct entry *e, const struct borrower *b, const struct loan *loan, msec now)
+bool loans_lend(struct loans *l, struct entry *e, const struct borrower *b, struct loan *loan, msec now)
 {
-	struct record *r = find(l, e, b->name);
+	struct record *r = find(l, e, b);
+	if (is_repeated(r, b) && r->number != b->next)
+		return false; /* it comes too late */
+	if (is_repeated(r, b) && r->loan.octets) {
+		*loan = r->loan;
+		loan->life = r->due > now ? r->due - now : 0;
+		return true;
+	}
+	if (loan->octets == 0 || loan->messages == 0)
+		return false;
 	if (!r)
 		r = make(l, e, b);
 	if (!r)
 		return false;
-	take_back(l, r);
-	r->number = b->next;
+	r->number = loan->number = b->next;
 	r->mailbox = cache_index(l->cache, e);
-	r->lent.octets = loan->octets == UINT64_MAX ? 0 : loan->octets;
-	r->lent.messages = loan->messages == UINT32_MAX ? 1 : loan->messages;
-	tally_lend(&e->tally, r->lent);
-	live_until(l, r, now + loan->life);
+	r->loan = *loan;
+	r->due = now + loan->life;
+	tally_lend(&e->tally, charge_of(loan));
+	live_until(&l->lent, r, r->due + ledger_settle_time(l->ledger));
 	return true;
+}
+
+static void expire(struct loans *l, const struct list *list, msec now)
+{
+	while (!list_empty(list) && list_of(list->next, struct record, by_age)->until <= now)
+		release(l, list_of(list->next, struct record, by_age));
+}
+
+static msec first_end(const struct list *list)
+{
+	return list_empty(list) ? MSEC_NEVER : list_of(list->next, struct record, by_age)->until;
 }
 
 void loans_expire(struct loans *l, msec now)
 {
-	while (loans_expiry(l) <= now)
-		release(l, list_of(l->by_age.next, struct record, by_age));
+	expire(l, &l->lent, now);
+	expire(l, &l->spent, now);
 }
 
 msec loans_expiry(const struct loans *l)
 {
-	if (list_empty(&l->by_age))
-		return MSEC_NEVER;
-	return list_of(l->by_age.next, struct record, by_age)->until;
+	msec lent = first_end(&l->lent), spent = first_end(&l->spent);
+	return lent < spent ? lent : spent;
 }
 
 size_t loans_count(const struct loans *l)

@@ -4,7 +4,9 @@
  * asks again, what he let in on it becomes charges of ended transactions, and the rest is free.
  *
  * A request that is repeated, because its reply was lost, changes nothing twice: a loan remembers its number, and what was
- * spent on the one before. Bounded and without allocation: past `loans` at once nothing is lent, and frontends ask each time.
+ * spent on the one before. A frontend may know one mailbox by several names, and has a loan for each. Bounded and without
+ * allocation: past `loans` at once, and LOANS_EACH to one borrower on one mailbox, nothing is lent, and frontends ask each
+ * time.
  */
 #ifndef CORE_LOANS_H
 #define CORE_LOANS_H
@@ -12,23 +14,29 @@
 #include "core/ledger.h"
 #include "core/query.h"
 
+#define LOANS_EACH 4
+
 struct loans;
 
 /* `loans` (at least 1) at once. The ledger is where spent loans go. Null when there is no memory. */
 struct loans *loans_new(struct cache *, struct ledger *, size_t loans);
 void loans_free(struct loans *);
 
-/* What all but the borrower let in, and what he has let in himself: `all` without his loan, with what he spent on it. */
+/* What all but the borrower let in, and what he has let in himself: `all` without the loan that he holds, with what he
+   spent on it. Who wants no loan does not speak of the one he may have: it stays among the charges. */
 struct charge loans_weigh(const struct loans *, const struct entry *, const struct borrower *, struct charge all);
 
-/* Takes the borrower's loan back, and what he spent on it over. */
+/* Takes the loan that the borrower holds back, and what he spent on it over. */
 void loans_settle(struct loans *, struct entry *, const struct borrower *, msec now);
 
-/* Lends to a borrower who has none, under the number that he wants, for `loan.life`; `loan.octets` and `loan.messages` as
-   large as possible stand for any number. False when there is no room for one more loan. */
-bool loans_lend(struct loans *, struct entry *, const struct borrower *, const struct loan *, msec now);
+/*
+ * After loans_settle(): lends under the number that is wanted, for `loan->life`; `octets` and `messages` as large as
+ * possible stand for any number. Who asks once more gets what he got, and the loan is set to that. Its charge outlives it
+ * by `settle`: what was let in at the last moment is not in the store at once. False when nothing is lent.
+ */
+bool loans_lend(struct loans *, struct entry *, const struct borrower *, struct loan *loan, msec now);
 
-/* Ends loans whose life is over; when to call it next. */
+/* Drops the charges of loans whose life is over; when to call it next. */
 void loans_expire(struct loans *, msec now);
 msec loans_expiry(const struct loans *);
 
