@@ -165,6 +165,11 @@ bool entry_may_let_in(const struct entry *e, struct charge c, msec now)
 	       (e->lent_messages == UINT16_MAX || c.messages <= e->lent_messages);
 }
 
+void entry_set_full_since(struct entry *e, msec since)
+{
+	e->full_since = since >= 1000 ? (uint32_t)(since / 1000) : since != 0;
+}
+
 void entry_set_facts(struct entry *e, const struct facts *f)
 {
 	e->state = (uint8_t)f->state;
@@ -178,7 +183,7 @@ void entry_set_facts(struct entry *e, const struct facts *f)
 	e->limit = f->limit;
 	e->taken_low = (uint32_t)f->taken;
 	e->taken_high = (uint8_t)(f->taken >> 32);
-	e->full_since = (uint32_t)(f->full_since / 1000);
+	entry_set_full_since(e, f->full_since);
 }
 
 struct facts entry_facts(const struct entry *e)

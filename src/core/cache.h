@@ -62,6 +62,9 @@ void entry_set_loan(struct entry *, const struct loan *, msec until);
 bool entry_may_let_in(const struct entry *, struct charge, msec now);
 
 void entry_set_facts(struct entry *, const struct facts *);
+/* 0: it is not full. What lies before the clock's first second is that. */
+void entry_set_full_since(struct entry *, msec since);
+
 struct facts entry_facts(const struct entry *);
 
 #endif

@@ -143,7 +143,7 @@ static struct verdict decide_error(const struct rules *rules)
 
 static bool is_full_for_long(const struct rules *rules, const struct facts *facts, msec now)
 {
-	return rules->full_for > 0 && facts->full_since > 0 && now - facts->full_since > rules->full_for;
+	return rules->full_for > 0 && facts->full_since != 0 && now - facts->full_since > rules->full_for;
 }
 
 /*

@@ -86,7 +86,7 @@ static void keep_full_since(struct finding *f, msec now)
 	else if (f->facts.full_since == 0)
 		f->facts.full_since = now >= 1000 ? now : 1000;
 	if (f->entry)
-		f->entry->full_since = (uint32_t)(f->facts.full_since / 1000);
+		entry_set_full_since(f->entry, f->facts.full_since);
 }
 
 /* Nobody is refused on these facts while firm ones can be had. */
