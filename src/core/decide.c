@@ -46,11 +46,17 @@ uint64_t decide_size(const struct rules *rules, const struct query *q)
 /*
  * What the configuration or a directory names is one word about both resources: "named" ends the search for octets and
  * messages alike, and a 0 in it is unlimited. What the store itself names is searched for each resource alone, for a
- * store that limits octets says nothing about messages: its 0 leaves the question to the next in the order.
+ * store that limits octets says nothing about messages: its 0 leaves the question to the next in the order. A store that
+ * names its rule was told what is named here, and says what is in force there, with its grace.
  */
 struct limit decide_limit(const struct terms *terms, const struct facts *facts)
 {
 	struct limit own = { 0 }, rest;
+	if (facts->ruled) {
+		own = (struct limit){ .octets = facts->limit, .messages = facts->message_limit };
+		own.named = own.octets || own.messages;
+		return own;
+	}
 	if (terms->directory.named)
 		return terms->directory;
 	if (!terms->ignore_store_limit) {

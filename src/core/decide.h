@@ -34,7 +34,8 @@ struct rules {
 /* S: the declared size and what is added, at least 1, at most INT64_MAX. */
 uint64_t decide_size(const struct rules *, const struct query *);
 
-/* The limits in force: directory, store's own, domain's, store section's. 0: unlimited. */
+/* The limits in force: directory, store's own, domain's, store section's; those of a store that names its rule are. 0:
+   unlimited. */
 struct limit decide_limit(const struct terms *, const struct facts *);
 
 /* The store's own rule on usage u and messages m. */

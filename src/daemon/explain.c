@@ -23,6 +23,8 @@ static const char *limit_from(const struct gate_step *step)
 	const struct terms *t = &step->terms;
 	if (!step->limit.named)
 		return "nobody: there is none";
+	if (step->facts.ruled)
+		return "the store itself";
 	if (t->directory.named)
 		return "the directory";
 	if (!t->ignore_store_limit && (step->facts.limit || step->facts.message_limit))

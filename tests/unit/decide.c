@@ -216,6 +216,13 @@ static void limit_says_whether_anybody_named_one(void **state)
 	terms.directory = (struct limit){ .named = true };
 	limit = decide_limit(&terms, &facts);
 	assert_true(limit.named && limit.octets == 0 && limit.messages == 0);
+	/* The store was told all that, and has the last word. */
+	facts.ruled = true;
+	facts.limit = 1100;
+	limit = decide_limit(&terms, &facts);
+	assert_true(limit.named && limit.octets == 1100 && limit.messages == 7);
+	facts.limit = facts.message_limit = 0;
+	assert_false(decide_limit(&terms, &facts).named);
 }
 
 static void action_follows_the_code_of_the_reply(void **state)
