@@ -23,12 +23,13 @@ struct entry {
 	uint8_t state; /* enum facts_state; FACTS_FAILED: nothing is known but charges */
 	uint8_t source;
 	uint8_t firm : 1, foreign : 1, wanted : 1;
+	uint8_t telling : 1; /* a look-up in flight tells the store's own ledger what was let in here */
 	uint8_t rule : 4; /* enum store_rule + 1, as the store names it; 0: it names none */
 	uint32_t full_since; /* seconds, 0: not full */
 	uint32_t loan; /* number of what the store lent (core/facts.h), 0: nothing */
 	uint32_t lent, lent_until; /* KiB, and seconds */
 	uint16_t lent_messages; /* of both, the greatest number stands for any */
-	uint16_t epoch; /* charges of a former one were handed over to the store's own ledger, see ledger.h */
+	uint16_t epoch; /* charges of a former one were sealed, see ledger.h */
 	uint32_t next; /* in the chain of its hash, index + 1 */
 };
 
@@ -61,10 +62,10 @@ void entry_set_loan(struct entry *, const struct loan *, msec until);
 /* True when so much, all in all, may be let in without asking the store. */
 bool entry_may_let_in(const struct entry *, struct charge, msec now);
 
-void entry_set_facts(struct entry *, const struct facts *);
 /* 0: it is not full. What lies before the clock's first second is that. */
 void entry_set_full_since(struct entry *, msec since);
 
+void entry_set_facts(struct entry *, const struct facts *);
 struct facts entry_facts(const struct entry *);
 
 #endif

@@ -42,6 +42,7 @@ static void cancel_all(struct gate *g)
 	list_each_safe (n, all) {
 		struct lookup *l = list_of(n, struct lookup, in_flight);
 		g->stores.cancel(g->stores.context, l);
+		claim_end(g, l);
 		list_each_safe (w, &l->waiting)
 			list_remove(w);
 		flight_land(l);

@@ -96,8 +96,8 @@ void probe_unanswered(struct gate *, struct probe *, const char *note, msec now)
 void probe_learn(struct gate *, struct lookup *, msec now);
 
 /*
- * The figures of a look-up begun before that of the known ones say nothing new. `ledger`: they come from a store that keeps a
- * ledger of its own; then growth pays there, and `taken` tells how old they are.
+ * The figures of a look-up begun before that of the known ones say nothing new. `ledger`: they come from the ledger of the
+ * store, and `taken` tells how old they are; then growth pays there, and what is charged here goes when it was told.
  */
 void learn_facts(struct gate *, struct entry *, struct facts *is, bool ledger, msec begun);
 
@@ -106,15 +106,25 @@ bool probe_is_doubtful(const struct gate *, const struct lookup *);
 
 /* ---- claim.c: stores with a ledger of their own ---- */
 
-/* May this message be let in without asking the store? Within what it lent; but when the message is here, only if its
-   recipient was let in so: else the store has its charge, and must know its true size. The entry may be null. */
+/*
+ * May this message be let in without asking the store? Within what it lent; but when the message is here, only if its
+ * recipient was let in so: else the store has its charge, and must know its true size. For that it must know the transaction
+ * too, of which a message of unknown size is let in. The entry may be null.
+ */
 bool claim_is_needless(struct gate *, const struct probe *, const struct entry *, msec now);
+
+/* The store's ledger has answered. A store that keeps one may have peers without; those name no rule, and what they have room
+   for is charged here. */
+bool claim_is_answered(const struct gate *, const struct lookup *);
 
 /* Fills the claim of a fresh look-up: whoever starts one there asks for himself. */
 void claim_make(struct gate *, struct probe *, struct lookup *);
 
-/* The store has answered: what was let in here alone is in its ledger now, and there is a new loan. */
+/* The store's ledger has answered: what it was told is there now, and so is the question's own charge; there is a new loan. */
 void claim_learn(struct gate *, struct entry *, const struct lookup *, msec now);
+
+/* The look-up has its answer, or will get none: the next one may tell what was let in here. */
+void claim_end(struct gate *, const struct lookup *);
 
 /* ---- resolve.c: directories ---- */
 

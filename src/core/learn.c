@@ -14,15 +14,17 @@ void learn_facts(struct gate *g, struct entry *e, struct facts *is, bool ledger,
 	is->taken = begun - (is->taken < begun ? is->taken : begun);
 	if (was.state != FACTS_FAILED && was.taken > is->taken)
 		return;
-	if (!ledger)
+	if (!ledger) {
 		is->full_since = was.full_since;
-	ledger_settle(g->ledger, e, ledger ? is : &was, is, begun);
+		ledger_settle(g->ledger, e, &was, is, begun);
+	}
 	entry_set_facts(e, is);
 }
 
 void probe_learn(struct gate *g, struct lookup *l, msec now)
 {
-	bool ledger = g->conf.route->stores[l->store].ledger;
+	bool ledger = claim_is_answered(g, l);
+	claim_end(g, l);
 	if (l->facts.state == FACTS_FAILED) {
 		g->stats.failed++;
 		return;

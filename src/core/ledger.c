@@ -9,7 +9,7 @@
 
 struct record { /* one charge of an open transaction */
 	uint64_t octets : 48;
-	uint64_t epoch : 16; /* of the mailbox; another one: it was handed over, or the mailbox has gone */
+	uint64_t epoch : 16; /* of the mailbox; another one: it was sealed, or the mailbox has gone */
 	uint32_t mailbox; /* index in the cache; it is not evicted while the charge stands */
 	uint32_t next; /* of the same transaction, or of the free ones */
 };
@@ -130,7 +130,7 @@ static void put_ended(struct ledger *l, struct entry *e, struct charge c, msec e
 	tally_end(&e->tally, c, ended > 0 ? (uint32_t)(ended / 1000) : 0, width ? width : 1);
 }
 
-/* Is it still among the charges of its mailbox here? */
+/* Is it still among the charges of its mailbox here, and not sealed? */
 static bool stands(const struct ledger *l, const struct record *r)
 {
 	return cache_at(l->cache, r->mailbox)->epoch == r->epoch;
@@ -253,21 +253,43 @@ bool ledger_has(struct ledger *l, const struct entry *e, struct hash id)
 	uint32_t *link;
 	struct transaction *t = find(l, id);
 	const struct record *r = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
-	return (r && stands(l, r)) || (t && has_arrived(t, e));
+	return r && stands(l, r);
+}
+
+bool ledger_has_come(struct ledger *l, const struct entry *e, struct hash id)
+{
+	const struct transaction *t = find(l, id);
+	return t && has_arrived(t, e);
+}
+
+struct charge ledger_seal(struct ledger *l, struct entry *e, struct hash id, msec now)
+{
+	uint32_t *link;
+	struct transaction *t = find(l, id);
+	struct record *r = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
+	struct charge own = { 0 }, others = { e->tally.open_octets, e->tally.open_messages };
+	if (r && !stands(l, r))
+		r = NULL;
+	if (r)
+		own = (struct charge){ r->octets, 1 };
+	others = charge_less(others, own);
+	if (others.messages > 0) {
+		tally_unlend(&e->tally, others);
+		put_ended(l, e, others, now);
+		e->epoch++;
+		if (r)
+			r->epoch = e->epoch;
+	}
+	return charge_less(tally_sum(&e->tally), own);
 }
 
 void ledger_hand_over(struct ledger *l, struct entry *e, struct charge spent, msec now)
 {
-	struct charge rest = tally_sum(&e->tally);
-	if (spent.messages == 0)
-		return;
-	e->epoch += e->tally.open_messages > 0;
-	memset(&e->tally, 0, sizeof(e->tally));
-	if (rest.messages <= spent.messages)
-		return;
-	rest.messages -= spent.messages;
-	rest.octets -= spent.octets < rest.octets ? spent.octets : rest.octets;
-	put_ended(l, e, rest, now);
+	const struct charge open = { e->tally.open_octets, e->tally.open_messages };
+	struct charge left = charge_less(charge_less(tally_sum(&e->tally), open), spent);
+	tally_drop(&e->tally, UINT32_MAX);
+	if (left.messages > 0)
+		put_ended(l, e, left, now);
 }
 
 void ledger_take_over(struct ledger *l, struct entry *e, struct charge spent, msec now)

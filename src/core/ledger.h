@@ -35,16 +35,22 @@ void ledger_charge(struct ledger *, struct entry *, struct hash id, uint64_t oct
 void ledger_refund(struct ledger *, struct entry *, struct hash id);
 
 /*
- * Of the charges on this mailbox `spent` are in the ledger of its store now, those of open transactions among them: they
- * go. What was let in after that was summed up stays, as if by transactions that have ended.
+ * All charges on this mailbox but that of `id` are about to be told to the ledger of its store. Returns their sum. From now on
+ * they are like those of transactions that have ended: what becomes of theirs does not change what was told.
  */
+struct charge ledger_seal(struct ledger *, struct entry *, struct hash id, msec now);
+
+/* Of the charges that were sealed, so much is in the ledger of the store now: it goes. What was let in since stays. */
 void ledger_hand_over(struct ledger *, struct entry *, struct charge spent, msec now);
 
 /* What a frontend let in on a loan: charges of transactions that have ended. */
 void ledger_take_over(struct ledger *, struct entry *, struct charge spent, msec now);
 
-/* True when the transaction has a charge on this mailbox here. */
+/* True when the transaction has a charge on this mailbox here, which is not sealed. */
 bool ledger_has(struct ledger *, const struct entry *, struct hash id);
+
+/* True when its message was here before, by ledger_arrive(), and this was its one mailbox. */
+bool ledger_has_come(struct ledger *, const struct entry *, struct hash id);
 
 /* The true size became known: every charge of the transaction becomes `octets` (rule 4). */
 void ledger_resize(struct ledger *, struct hash id, uint64_t octets);

@@ -26,6 +26,7 @@ struct claim {
 	struct limit
 		limit; /* of the mailbox, as the configuration or a directory here says; not named: the store's own holds */
 	bool limit_is_default; /* it holds only where the store has none */
+	uint32_t number; /* of the loan that is wanted; 0: none, and nothing is said of the one held */
 	uint32_t held; /* the number of the loan on this mailbox, 0: none */
 	struct charge spent; /* what was let in on it */
 	uint64_t serial; /* whose question it is */
@@ -45,7 +46,7 @@ struct lookup {
 	struct facts facts; /* `taken` is the age of the figures in milliseconds, where the store tells one; else 0 */
 	struct charge others; /* a store with a ledger: what it let in beside this question */
 	bool charged; /* likewise: this question was charged there */
-	struct loan loan; /* likewise */
+	struct loan loan; /* likewise, if there is one; its number is that of the claim */
 	enum listing listing;
 	struct str targets; /* a record (core/target.h); stands still until lookup_done() returns */
 	char note[LOOKUP_NOTE]; /* NUL-terminated, one printable line: the path that was read, or why it failed */

@@ -98,8 +98,8 @@ static bool is_weak(const struct probe *p, const struct finding *f)
 static bool wants_claim(
 	struct gate *g, const struct probe *p, const struct finding *f, const struct verdict *verdict, msec now)
 {
-	return p->store->ledger && p->ask->query.purpose == PURPOSE_DELIVER && !f->claimed && !f->stale &&
-	       verdict->reason == REASON_ROOM && !claim_is_needless(g, p, f->entry, now);
+	return p->store->ledger && f->facts.ruled && p->ask->query.purpose == PURPOSE_DELIVER && !f->claimed &&
+	       !f->stale && verdict->reason == REASON_ROOM && !claim_is_needless(g, p, f->entry, now);
 }
 
 static void put_answer(struct probe *p, const struct finding *f, const struct verdict *verdict)
@@ -230,12 +230,12 @@ void probe_ask(struct gate *g, struct probe *p, struct hash key, const struct ad
 	if (fresh) {
 		l->store = (unsigned)(p->store - g->conf.route->stores);
 		g->stats.recounts += firm && !path;
-		if (p->store->ledger && p->phase == PROBE_STORE)
-			claim_make(g, p, l);
 		if (!lookup_set(g, l, path ? a->query.address : name->whole, name->local.len, name->domain.len, p)) {
 			probe_unanswered(g, p, "the name is too long", now);
 			return;
 		}
+		if (p->store->ledger && p->phase == PROBE_STORE)
+			claim_make(g, p, l);
 	}
 	probe_wait(g, p, l);
 	if (fresh)
@@ -333,7 +333,7 @@ void probe_believe(struct gate *g, struct probe *p, msec now)
 	struct entry *e = cache_make(g->cache, p->key, ledger_before(g->ledger, now));
 	p->phase = PROBE_STORE;
 	if (e)
-		learn_facts(g, e, &none, p->store->ledger, p->negative_taken);
+		learn_facts(g, e, &none, false, p->negative_taken);
 	pursue(g, p, now);
 }
 
@@ -342,7 +342,7 @@ void probe_hear(struct gate *g, struct probe *p, const struct lookup *l, msec no
 	struct finding f = { .entry = cache_peek(g->cache, l->key),
 		.facts = l->facts,
 		.note = l->note,
-		.claimed = p->claim && p->claim == l->claim.serial,
+		.claimed = p->claim && p->claim == l->claim.serial && claim_is_answered(g, l),
 		.others = l->others };
 	if (l->facts.state == FACTS_FAILED) {
 		probe_unanswered(g, p, l->note, now);
@@ -360,7 +360,7 @@ void probe_hear(struct gate *g, struct probe *p, const struct lookup *l, msec no
 	if (f.claimed)
 		p->charged = l->charged;
 	else if (l->charged)
-		f.others = charge_sum(f.others, (struct charge){ l->claim.size, 1 });
+		f.others = charge_sum(f.others, (struct charge){ l->claim.size ? l->claim.size : 1, 1 });
 	if (f.entry && !f.claimed)
 		f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
 	if (f.facts.state == FACTS_FOUND)

@@ -157,7 +157,6 @@ static struct hash transaction_of(const struct facts_session *s, const struct fa
 
 static enum front_step ask(struct facts_session *s, const struct facts_request *r, struct query *q)
 {
-	uint32_t next = (uint32_t)r->id;
 	*q = (struct query){ .kind = QUERY_RECIPIENT,
 		.stage = r->end_of_message ? STAGE_END_OF_MESSAGE : STAGE_RCPT,
 		.purpose = r->charge ? PURPOSE_DELIVER : PURPOSE_REPORT,
@@ -168,7 +167,7 @@ static enum front_step ask(struct facts_session *s, const struct facts_request *
 		.transaction = transaction_of(s, r) };
 	q->borrower = (struct borrower){ .name = name_of(s, 'a', r),
 		.held = r->held,
-		.next = next ? next : 1,
+		.next = (uint32_t)r->id,
 		.spent = { .octets = r->spent, .messages = r->spent_messages } };
 	return FRONT_ASK;
 }

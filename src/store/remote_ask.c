@@ -26,14 +26,15 @@ static uint64_t draw(struct remote *r)
 	return hash_of(&r->key, &r->drawn, sizeof(r->drawn)).a;
 }
 
-/* The low 32 bits name a loan, which is never 0. */
-static uint64_t draw_id(struct remote *r)
+/* The low 32 bits name the loan that is wanted. */
+static uint64_t draw_id(struct remote *r, const struct lookup *l)
 {
-	uint64_t id;
-	do
-		id = draw(r);
-	while ((uint32_t)id == 0);
-	return id;
+	return (draw(r) & ~(uint64_t)UINT32_MAX) | (l ? l->claim.number : 0);
+}
+
+static struct list *slot_of(struct remote *r, uint64_t id)
+{
+	return &r->slots[(id >> 32) % REMOTE_SLOTS];
 }
 
 /* That we seal with, and they have to. Null: there is none, and networks are trusted. */
@@ -103,7 +104,8 @@ static void request_answer(struct remote_request *q, msec now)
 
 static struct remote_request *request_find(struct remote *r, uint64_t id)
 {
-	list_each (n, &r->slots[id % REMOTE_SLOTS]) {
+	struct list *slot = slot_of(r, id);
+	list_each (n, slot) {
 		struct remote_request *q = list_of(n, struct remote_request, same_slot);
 		if (q->message.id == id)
 			return q;
@@ -115,8 +117,8 @@ static void request_name(struct remote_request *q)
 {
 	struct remote *r = q->of;
 	q->message.asker = r->asker;
-	q->message.id = draw_id(r);
-	list_insert(&r->slots[q->message.id % REMOTE_SLOTS], &q->same_slot);
+	q->message.id = draw_id(r, q->lookup);
+	list_insert(slot_of(r, q->message.id), &q->same_slot);
 }
 
 static void wait(struct remote_request *q, msec time)

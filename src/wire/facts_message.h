@@ -44,7 +44,8 @@ struct facts_request {
 	enum facts_message_kind kind; /* FACTS_QUESTION or FACTS_EVENT */
 	uint64_t asker; /* a random number of the running frontend */
 	uint64_t sequence; /* of the message; grows with each that the asker sends */
-	uint64_t id; /* of the question; random; the same in all its tries */
+	uint64_t
+		id; /* of the question; the same in all its tries. High 32 bits: random; low: number of the loan wanted */
 	msec time; /* of the asker's clock, since 1970 */
 	struct hash transaction; /* none: it ends with the answer */
 	uint64_t size, limit; /* octets */
@@ -57,7 +58,7 @@ struct facts_request {
 	enum facts_event event; /* FACTS_EVENT_NONE in a question */
 	uint64_t spent; /* let in on the loan held */
 	uint32_t spent_messages;
-	uint32_t held; /* number of that loan, 0: none. The loan in the reply gets the low 32 bits of `id` */
+	uint32_t held; /* number of that loan, 0: none */
 	struct str address; /* of a question, and of FACTS_EVENT_WITHDRAWN; else empty */
 };
 

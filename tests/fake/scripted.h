@@ -12,17 +12,22 @@
 #define SCRIPTED_STORES 4
 #define SCRIPTED_BOXES 8
 #define SCRIPTED_HELD 4096
+#define SCRIPTED_NEWS 16
 
 struct scripted_box {
 	const char *name; /* the address; where the store is not told the domain, the local part */
 	struct facts facts;
 	struct facts recount; /* what is said when firm facts are wanted, unless its state is FACTS_FAILED */
+	struct charge others; /* in the store's own ledger */
+	struct loan loan; /* that who wants one gets; its number is that of the claim */
 };
 
 struct scripted_store {
 	bool at_once; /* answers inside start() */
 	bool fails; /* does not answer: FACTS_FAILED */
 	bool by_local; /* knows its mailboxes by the local part */
+	bool ledger; /* keeps one: it lets in what fits, and says so */
+	struct claim claim; /* of the last look-up */
 	struct scripted_box boxes[SCRIPTED_BOXES];
 	unsigned started, firm, cancelled; /* so many look-ups */
 };
@@ -31,6 +36,8 @@ struct scripted {
 	struct scripted_store stores[SCRIPTED_STORES];
 	struct lookup *held[SCRIPTED_HELD];
 	size_t n;
+	struct news news[SCRIPTED_NEWS]; /* the first ones */
+	size_t n_news;
 };
 
 static inline void scripted_drop(struct scripted *s, const struct lookup *l)
@@ -43,6 +50,27 @@ static inline void scripted_drop(struct scripted *s, const struct lookup *l)
 	s->n--;
 }
 
+/* The figures are judged as the store delivers: what is over the limit is not let in. */
+static inline void scripted_book(struct lookup *l, const struct scripted_box *b)
+{
+	uint64_t size = l->claim.size ? l->claim.size : 1;
+	l->facts.ruled = true;
+	l->others = b->others;
+	l->charged =
+		l->claim.deliver && (!l->facts.limit || l->facts.usage + b->others.octets + size <= l->facts.limit);
+	if (l->claim.number && l->charged)
+		l->loan = b->loan;
+}
+
+static inline void scripted_tell(void *context, unsigned store, const struct news *news)
+{
+	struct scripted *s = context;
+	assert_true(store < SCRIPTED_STORES || store == ROUTE_ALL_STORES);
+	assert_true(news->kind == NEWS_WITHDRAWN ? store < SCRIPTED_STORES : store == ROUTE_ALL_STORES);
+	if (s->n_news < SCRIPTED_NEWS)
+		s->news[s->n_news++] = *news;
+}
+
 static inline void scripted_answer(struct scripted *s, struct lookup *l, msec now)
 {
 	const struct scripted_store *store = &s->stores[l->store];
@@ -50,8 +78,11 @@ static inline void scripted_answer(struct scripted *s, struct lookup *l, msec no
 	l->facts = (struct facts){ .state = store->fails ? FACTS_FAILED : FACTS_NO_MAILBOX };
 	snprintf(l->note, sizeof(l->note), "%s", store->fails ? "out of order" : "as written");
 	for (const struct scripted_box *b = store->boxes; b->name && !store->fails; b++)
-		if (str_eq(name, str_of(b->name)))
+		if (str_eq(name, str_of(b->name))) {
 			l->facts = l->firm && b->recount.state != FACTS_FAILED ? b->recount : b->facts;
+			if (store->ledger && l->facts.state == FACTS_FOUND)
+				scripted_book(l, b);
+		}
 	scripted_drop(s, l);
 	lookup_done(l, now);
 }
@@ -63,6 +94,7 @@ static inline void scripted_start(void *context, struct lookup *l, msec now)
 	assert_true(s->n < SCRIPTED_HELD);
 	s->held[s->n++] = l;
 	store->started++;
+	store->claim = l->claim;
 	store->firm += l->firm;
 	if (store->at_once)
 		scripted_answer(s, l, now);

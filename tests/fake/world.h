@@ -95,7 +95,8 @@ static inline void set_rules(void)
 
 static inline void make_gate(struct gate_size size)
 {
-	const struct gate_stores reach = { &w.script, scripted_start, scripted_cancel };
+	const struct gate_stores reach = { &w.script, .start = scripted_start, .cancel = scripted_cancel,
+		.tell = scripted_tell };
 	gate_free(w.gate);
 	w.gate = gate_new(&size, &w.conf, &reach, (struct hash_key){ 3, 4 });
 	assert_non_null(w.gate);
