@@ -270,10 +270,11 @@ bool probe_is_still_right(struct gate *g, struct probe *p, msec now)
 	f.stale = f.stale && f.facts.taken == is->facts.taken;
 	weigh(g, p, &f);
 	struct verdict verdict = decide(&g->conf.rules, &f.terms, &p->ask->query, &f.facts, f.charge, now);
-	if (verdict.action != ACTION_PASS && is->verdict.action == ACTION_PASS && is_weak(p, &f)) {
+	bool weak = verdict.action != ACTION_PASS && is->verdict.action == ACTION_PASS && is_weak(p, &f);
+	if (weak || wants_claim(g, p, &f, &verdict, now)) {
 		p->phase = PROBE_STORE;
 		p->ask->pending++;
-		go_on(g, p, WANTS_FIRM, now);
+		go_on(g, p, weak ? WANTS_FIRM : WANTS_CLAIM, now);
 		return false;
 	}
 	put_answer(p, &f, &verdict);
