@@ -193,11 +193,7 @@ void loans_settle(struct loans *l, struct entry *e, const struct borrower *b, ms
 	ledger_take_over(l->ledger, e, unbooked(r, b), now);
 	if (r)
 		take_back(l, r);
-	if (r && b->spent.messages == 0) {
-		release(l, r);
-		return;
-	}
-	if (!r && b->spent.messages)
+	else if (b->spent.messages)
 		r = make(l, e, b);
 	if (!r)
 		return;
