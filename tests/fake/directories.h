@@ -176,7 +176,7 @@ static inline void reach_trust(void *context, bool of_directory, unsigned direct
 
 static inline void make_gate_of(struct gate_size size)
 {
-	const struct gate_stores reach = { &w.script, reach_start, reach_cancel, reach_trust };
+	const struct gate_stores reach = { &w.script, reach_start, reach_cancel, reach_trust, scripted_tell };
 	gate_free(w.gate);
 	w.gate = gate_new(&size, &w.conf, &reach, (struct hash_key){ 5, 6 });
 	assert_non_null(w.gate);

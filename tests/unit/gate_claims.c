@@ -477,6 +477,59 @@ static void weak_facts_are_counted_and_claimed(void **state)
 	assert_int_equal(asked(), 2);
 }
 
+/* What the store says is in force, its grace included, whatever is said here. */
+static void judged_by_the_rule_of_the_store(void **state)
+{
+	(void)state;
+	w.stores[0].terms = (struct terms){ .rule = RULE_FITS, .grace = 5000, .ignore_store_limit = true };
+	w.stores[0].terms.store = (struct limit){ .named = true, .octets = 500 };
+	w.domains[0].limit = (struct limit){ .named = true, .octets = 700000 };
+	gate_configure(w.gate, &w.conf, w.now);
+	joe()->facts.rule = RULE_COURIER;
+	joe()->facts.usage = 999000;
+	struct client *c = answered(1, 1000, 1, REASON_ROOM);
+	assert_int_equal(c->ask.limit.octets, 1000000);
+	assert_int_equal(c->ask.answer.rule, RULE_COURIER);
+	assert_int_equal(c->ask.answer.grace, 0);
+	assert_int_equal(far()->claim.limit.octets, 700000);
+	assert_false(far()->claim.limit_is_default);
+	answered(2, 1001, 2, REASON_FULL);
+	/* Its rule holds from the cache as well. */
+	joe()->facts.rule = RULE_CYRUS;
+	pass_time(SECONDS(1));
+	answered(3, 1, 3, REASON_ROOM);
+	assert_int_equal(answered(4, 5000, 4, REASON_ROOM)->ask.answer.rule, RULE_CYRUS);
+}
+
+/* What answers in place of a ledger keeps none: then it is kept here, as for any store. */
+static void a_peer_without_a_ledger(void **state)
+{
+	(void)state;
+	far()->ledger = false;
+	answered(0, 100, 9, REASON_ROOM);
+	want(ask(1, "joe@a.example", 5000, 1), REASON_ROOM);
+	charged(5100, 2);
+	gate_end(w.gate, transaction(9), true, w.now);
+	pass_time(SECONDS(3600));
+	answered(2, 1, 2, REASON_ROOM);
+	charged(1, 1); /* open for too long, and settled */
+	joe()->facts.usage = 990000;
+	pass_time(SECONDS(3600));
+	answered(3, 5000, 3, REASON_ROOM);
+	answered(4, 5001, 4, REASON_FULL); /* with the one before */
+	gate_end(w.gate, transaction(3), true, w.now);
+	answered(4, 5000, 4, REASON_ROOM);
+	assert_false(far()->claim.number || far()->claim.spent.messages);
+	/* Now there is one. */
+	far()->ledger = true;
+	pass_time(SECONDS(1));
+	answered(5, 5000, 5, REASON_ROOM);
+	charged(5000, 1);
+	answered(6, 1, 6, REASON_ROOM);
+	assert_int_equal(far()->claim.spent.octets, 5000);
+	charged(0, 0);
+}
+
 static void a_report_claims_nothing(void **state)
 {
 	(void)state;
@@ -533,6 +586,8 @@ int main(void)
 		TEST(joined_askers_claim_each_for_himself),
 		TEST(joined_askers_count_the_first),
 		TEST(weak_facts_are_counted_and_claimed),
+		TEST(judged_by_the_rule_of_the_store),
+		TEST(a_peer_without_a_ledger),
 		TEST(a_report_claims_nothing),
 		TEST(a_store_that_does_not_know_the_mailbox),
 	};
