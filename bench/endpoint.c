@@ -1,4 +1,4 @@
-/* Addresses of the benchmark's servers: unix sockets and loopback TCP. See endpoint.h. */
+/* Addresses of the benchmark's servers: unix sockets, loopback TCP and UDP. See endpoint.h. */
 #include "endpoint.h"
 
 #include <arpa/inet.h>
@@ -52,11 +52,13 @@ static bool decode_inet(struct endpoint *out, const char *text)
 bool endpoint_decode(struct endpoint *out, const char *text)
 {
 	memset(out, 0, sizeof *out);
+	out->type = SOCK_STREAM;
 	if (strncmp(text, "unix:", 5) == 0)
 		return decode_unix(out, text + 5);
 	if (strncmp(text, "inet:", 5) == 0)
 		return decode_inet(out, text + 5);
-	return false;
+	out->type = SOCK_DGRAM;
+	return strncmp(text, "udp:", 4) == 0 && decode_inet(out, text + 4);
 }
 
 static int fail(int fd)
@@ -71,14 +73,15 @@ static int fail(int fd)
 int endpoint_connect(const struct endpoint *to)
 {
 	struct timeval wait = { .tv_sec = CONNECT_SECONDS };
-	int one = 1, fd = socket(to->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int one = 1, fd = socket(to->address.ss_family, to->type | SOCK_CLOEXEC, 0);
+	bool tcp = to->address.ss_family == AF_INET && to->type == SOCK_STREAM;
 
 	if (fd < 0)
 		return -1;
 	/* connect() obeys the send timeout, for both families: a full listen queue must not hang us. */
 	if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait))
 		return fail(fd);
-	if (to->address.ss_family == AF_INET && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one))
+	if (tcp && setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one))
 		return fail(fd);
 	if (connect(fd, (const struct sockaddr *)&to->address, to->length))
 		return fail(fd);
@@ -87,7 +90,7 @@ int endpoint_connect(const struct endpoint *to)
 
 int endpoint_listen(const struct endpoint *at)
 {
-	int one = 1, fd = socket(at->address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int one = 1, fd = socket(at->address.ss_family, at->type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		return -1;

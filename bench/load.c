@@ -1,7 +1,8 @@
 /*
  * The load generator: one thread, one epoll set, N connections with one question each in flight (a closed loop), either
  * kept or one connection per question. Every answer is read and classified; an odd one, or a server that hangs up or
- * falls silent, ends the run with exit status 3, for a rate of wrong answers is worth nothing. It prints one line of
+ * falls silent, ends the run with exit status 3, for a rate of wrong answers is worth nothing. By datagram a connection
+ * is a socket; a question without an answer is asked again after a second, and counted as lost. It prints one line of
  * key=value pairs. It connects to this machine only (endpoint.h), and is bounded in count and time.
  */
 #include "endpoint.h"
@@ -9,6 +10,7 @@
 #include "question.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdarg.h>
@@ -24,21 +26,28 @@
 #define SECONDS_MAX 600
 #define QUESTIONS_MAX UINT64_C(1000000000)
 #define SILENCE_MS 10000
+#define LOST_MS 1000 /* a datagram without an answer */
+#define LOOK_MS 100 /* between looks for lost ones */
+#define MS UINT64_C(1000000) /* in ns */
+#define KEY_FILE_MAX 4096
 
 struct plan {
 	const char *to;
 	const struct protocol *protocol;
 	struct question_form form;
+	struct seal_keys keys;
 	uint64_t connections, users, questions, seconds, seed; /* questions, seconds: whichever comes first; 0 none */
-	bool per_question; /* a connection per question */
 	bool per_connection; /* a transaction per connection, not per question */
 	bool in_order; /* user after user, not at random */
 };
 
 struct link {
 	int fd;
+	bool asking; /* a question is in flight */
 	size_t got;
 	uint64_t sent_at; /* ns; with a connection per question: when connect() began */
+	uint64_t again_at; /* ns; datagrams: when it will be lost */
+	uint64_t transaction;
 	struct question question;
 	char in[1024];
 };
@@ -48,8 +57,9 @@ struct run {
 	struct endpoint to;
 	int epoll;
 	struct link *links;
-	uint64_t random, asked, in_flight, answered, pass, full;
+	uint64_t random, asked, in_flight, answered, pass, full, lost;
 	uint64_t start, stop; /* ns; no question is asked after stop */
+	uint64_t look_at; /* ns; for lost datagrams */
 	struct latency latency;
 };
 
@@ -95,29 +105,44 @@ static void link_open(struct run *r, struct link *l)
 		die(3, "epoll_ctl: %s", strerror(errno));
 }
 
+static void link_send(struct link *l, uint64_t now)
+{
+	/* One question in flight is far less than a socket buffer holds: a short write is a fault, not a state. */
+	ssize_t n = send(l->fd, l->question.text, l->question.length, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	if (n != (ssize_t)l->question.length)
+		die(3, "cannot send a question: %s", n < 0 ? strerror(errno) : "short write");
+	l->again_at = now + LOST_MS * MS;
+}
+
 /* Asks the next question on `l`, or none when the run is over. */
 static void link_ask(struct run *r, struct link *l, uint64_t now)
 {
 	const struct plan *p = r->plan;
 	uint64_t pick;
-	ssize_t n;
 
 	if (now >= r->stop || (p->questions && r->asked == p->questions))
 		return;
 	pick = p->in_order ? r->asked : next_random(&r->random);
-	question_set_user(&l->question, (unsigned)(pick % p->users));
 	if (!p->per_connection)
-		question_set_transaction(&l->question, r->start + r->asked);
+		l->transaction = r->start + r->asked;
+	p->protocol->renew(&l->question, (unsigned)(pick % p->users), l->transaction);
 	l->got = 0;
 	l->sent_at = now;
-	if (p->per_question)
+	if (p->form.single)
 		link_open(r, l);
-	/* One question in flight is far less than a socket buffer holds: a short write is a fault, not a state. */
-	n = send(l->fd, l->question.text, l->question.length, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n != (ssize_t)l->question.length)
-		die(3, "cannot send a question: %s", n < 0 ? strerror(errno) : "short write");
+	link_send(l, now);
+	l->asking = true;
 	r->asked++;
 	r->in_flight++;
+}
+
+_Noreturn static void die_of(struct link *l)
+{
+	for (size_t i = 0; i < l->got; i++)
+		if ((l->in[i] < ' ' && l->in[i] != '\n') || l->in[i] > '~')
+			l->in[i] = '.';
+	die(3, "odd answer: %.*s", (int)l->got, l->in);
 }
 
 /* Something has arrived on `l`. */
@@ -131,21 +156,25 @@ static void link_read(struct run *r, struct link *l)
 	if (n <= 0)
 		die(3, "the server hung up after %" PRIu64 " answers: %s", r->answered,
 			n < 0 ? strerror(errno) : "end");
-	l->got += (size_t)n;
-	switch (r->plan->protocol->read(l->in, l->got)) {
+	l->got = l->asking ? l->got + (size_t)n : 0;
+	if (l->got == 0)
+		return; /* the question was asked twice, and this is the second answer */
+	switch (r->plan->protocol->read(&l->question, l->in, l->got)) {
 	case REPLY_PART:
 		if (l->got < sizeof l->in)
 			return;
 		die(3, "an answer without an end");
-	case REPLY_ODD: die(3, "odd answer: %.*s", (int)l->got, l->in);
+	case REPLY_ODD: die_of(l);
+	case REPLY_LATE: l->got = 0; return;
 	case REPLY_PASS: r->pass++; break;
 	case REPLY_FULL: r->full++; break;
 	}
 	now = clock_ns();
 	latency_put(&r->latency, now - l->sent_at);
+	l->asking = false;
 	r->answered++;
 	r->in_flight--;
-	if (r->plan->per_question) {
+	if (r->plan->form.single) {
 		close(l->fd); /* which takes it out of the epoll set */
 		now = clock_ns();
 	}
@@ -165,8 +194,8 @@ static void start(struct run *r, const struct plan *p)
 
 		if (!p->protocol->write(&l->question, &p->form))
 			die(2, "the question does not fit");
-		question_set_transaction(&l->question, clock_ns());
-		if (!p->per_question)
+		l->transaction = clock_ns();
+		if (!p->form.single)
 			link_open(r, l);
 	}
 	r->start = clock_ns();
@@ -175,12 +204,36 @@ static void start(struct run *r, const struct plan *p)
 		link_ask(r, &r->links[i], clock_ns());
 }
 
+/* Asks again where a datagram was lost. Bounded: who is silent for SILENCE_MS ends the run. */
+static void repeat(struct run *r)
+{
+	uint64_t now = clock_ns();
+
+	if (now < r->look_at)
+		return;
+	r->look_at = now + LOOK_MS * MS;
+	for (uint64_t i = 0; i < r->plan->connections; i++) {
+		struct link *l = &r->links[i];
+
+		if (!l->asking || now < l->again_at)
+			continue;
+		if (now - l->sent_at > SILENCE_MS * MS)
+			die(3, "no answer for %d s to a question asked again and again", SILENCE_MS / 1000);
+		r->lost++;
+		r->plan->protocol->repeat(&l->question);
+		link_send(l, now);
+	}
+}
+
 static void turn(struct run *r)
 {
 	struct epoll_event events[256];
-	int n = epoll_wait(r->epoll, events, 256, SILENCE_MS);
+	bool datagrams = r->plan->protocol->datagrams;
+	int n = epoll_wait(r->epoll, events, 256, datagrams ? LOOK_MS : SILENCE_MS);
 
-	if (n == 0)
+	if (datagrams)
+		repeat(r);
+	else if (n == 0)
 		die(3, "no answer for %d s, %" PRIu64 " questions are open", SILENCE_MS / 1000, r->in_flight);
 	if (n < 0 && errno != EINTR)
 		die(3, "epoll_wait: %s", strerror(errno));
@@ -203,10 +256,10 @@ static void print(const struct run *r, uint64_t end)
 	getrusage(RUSAGE_SELF, &u);
 	cpu = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 	printf("to=%s protocol=%s mode=%s connections=%" PRIu64 " users=%" PRIu64 " question_octets=%zu ", p->to,
-		p->protocol->name, p->per_question ? "per-question" : "kept", p->connections, p->users,
+		p->protocol->name, p->form.single ? "per-question" : "kept", p->connections, p->users,
 		r->links[0].question.length);
-	printf("questions=%" PRIu64 " seconds=%.3f rate=%.0f pass=%" PRIu64 " full=%" PRIu64 " ", r->answered, seconds,
-		(double)r->answered / seconds, r->pass, r->full);
+	printf("questions=%" PRIu64 " seconds=%.3f rate=%.0f pass=%" PRIu64 " full=%" PRIu64 " lost=%" PRIu64 " ",
+		r->answered, seconds, (double)r->answered / seconds, r->pass, r->full, r->lost);
 	printf("p50_us=%.1f p99_us=%.1f p999_us=%.1f max_us=%.1f own_cpu_us=%.2f\n", share_us(r, 0.5),
 		share_us(r, 0.99), share_us(r, 0.999), (double)r->latency.max / 1000,
 		cpu * 1e6 / (double)(r->answered ? r->answered : 1));
@@ -226,13 +279,16 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
 
 _Noreturn static void usage(int status)
 {
-	fputs("usage: load --to unix:PATH|inet:127.0.0.1:PORT [--protocol policy|exim-quotad] [--connections N]\n"
-	      "            [--questions N] [--seconds N] [--users N] [--domain NAME] [--size OCTETS] [--seed N]\n"
-	      "            [--per-question] [--per-connection] [--in-order] [--before PATH/ --after /PATH]\n"
+	fputs("usage: load --to unix:PATH|inet:127.0.0.1:PORT|udp:127.0.0.1:PORT [--connections N] [--questions N]\n"
+	      "            [--protocol policy|exim-quotad|cgi|facts|facts-http] [--seconds N] [--users N] [--seed N]\n"
+	      "            [--domain NAME] [--size OCTETS] [--per-question] [--per-connection] [--in-order]\n"
+	      "            [--before PATH/ --after /PATH] [--key-file FILE] [--report]\n"
 	      "--per-question     a connection per question, not kept ones\n"
 	      "--per-connection   one transaction (Postfix's instance) per connection, not a new one per question\n"
 	      "--in-order         user after user, not at random\n"
-	      "--before, --after  exim-quotad: the path around the user's name\n",
+	      "--before, --after  exim-quotad: the path around the user's name\n"
+	      "--key-file         facts, facts-http: the key that seals; without it nothing is sealed\n"
+	      "--report           facts, facts-http: no message will come, so that nothing is charged\n",
 		status ? stderr : stdout);
 	exit(status);
 }
@@ -252,9 +308,26 @@ static const struct option options[] = {
 	{ "in-order", no_argument, NULL, 'O' },
 	{ "before", required_argument, NULL, 'b' },
 	{ "after", required_argument, NULL, 'a' },
+	{ "key-file", required_argument, NULL, 'k' },
+	{ "report", no_argument, NULL, 'R' },
 	{ "help", no_argument, NULL, 'h' },
 	{ NULL, 0, NULL, 0 },
 };
+
+static void read_keys(struct plan *p, const char *path)
+{
+	char text[KEY_FILE_MAX];
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text);
+	struct err err;
+
+	if (n < 0)
+		die(2, "%s: %s", path, strerror(errno));
+	close(fd);
+	if (!seal_keys_parse(&p->keys, (struct str){ text, (size_t)n }, &err))
+		die(2, "%s: %s", path, err.text);
+	p->form.key = &p->keys.at[0];
+}
 
 static void set(struct plan *p, int c, const char *name, const char *arg)
 {
@@ -268,11 +341,13 @@ static void set(struct plan *p, int c, const char *name, const char *arg)
 	case 'd': p->form.domain = arg; break;
 	case 'z': p->form.size = number(name, arg, 0, INT64_MAX); break;
 	case 'r': p->seed = number(name, arg, 0, INT64_MAX); break;
-	case 'Q': p->per_question = true; break;
+	case 'Q': p->form.single = true; break;
 	case 'C': p->per_connection = true; break;
 	case 'O': p->in_order = true; break;
 	case 'b': p->form.before = arg; break;
 	case 'a': p->form.after = arg; break;
+	case 'k': read_keys(p, arg); break;
+	case 'R': p->form.report = true; break;
 	case 'h': usage(0);
 	default: usage(2);
 	}
@@ -294,7 +369,9 @@ int main(int argc, char **argv)
 	if (optind != argc || !plan.to || !plan.protocol || (!plan.questions && !plan.seconds))
 		usage(2);
 	if (!endpoint_decode(&run.to, plan.to))
-		die(2, "%s: expected unix:/PATH or inet:127.0.0.1:PORT", plan.to);
+		die(2, "%s: expected unix:/PATH, inet:127.0.0.1:PORT or udp:127.0.0.1:PORT", plan.to);
+	if (plan.protocol->datagrams != (run.to.type == SOCK_DGRAM))
+		die(2, "--protocol %s does not go to %s", plan.protocol->name, plan.to);
 	start(&run, &plan);
 	while (run.in_flight > 0)
 		turn(&run);

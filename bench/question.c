@@ -38,8 +38,9 @@ static bool policy_write(struct question *q, const struct question_form *form)
 	return true;
 }
 
-static enum reply policy_read(const char *in, size_t n)
+static enum reply policy_read(const struct question *q, const char *in, size_t n)
 {
+	(void)q;
 	static const char pass[] = "action=DUNNO\n\n", full[] = "action=452 4.2.2 ";
 
 	if (n < 2 || memcmp(in + n - 2, "\n\n", 2) != 0)
@@ -65,10 +66,11 @@ static bool quotad_write(struct question *q, const struct question_form *form)
 }
 
 /* A number of octets; 0 means that the server could not tell, and every user of a benchmark has some. */
-static enum reply quotad_read(const char *in, size_t n)
+static enum reply quotad_read(const struct question *q, const char *in, size_t n)
 {
 	size_t digits = 0;
 
+	(void)q;
 	while (digits < n && in[digits] >= '0' && in[digits] <= '9')
 		digits++;
 	if (digits == n)
@@ -76,27 +78,38 @@ static enum reply quotad_read(const char *in, size_t n)
 	return digits > 0 && in[0] != '0' && in[digits] == '\n' && digits + 1 == n ? REPLY_PASS : REPLY_ODD;
 }
 
-static const struct protocol protocols[] = {
-	{ "policy", policy_write, policy_read },
-	{ "exim-quotad", quotad_write, quotad_read },
+static const struct protocol policy_protocol = {
+	.name = "policy", .write = policy_write, .renew = question_renew, .read = policy_read
+};
+static const struct protocol quotad_protocol = {
+	.name = "exim-quotad", .write = quotad_write, .renew = question_renew, .read = quotad_read
+};
+
+static const struct protocol *const protocols[] = {
+	&policy_protocol,
+	&quotad_protocol,
+	&cgi_protocol,
+	&facts_protocol,
+	&facts_http_protocol,
 };
 
 const struct protocol *protocol_find(const char *name)
 {
 	for (size_t i = 0; i < sizeof protocols / sizeof protocols[0]; i++)
-		if (strcmp(protocols[i].name, name) == 0)
-			return &protocols[i];
+		if (strcmp(protocols[i]->name, name) == 0)
+			return protocols[i];
 	return NULL;
 }
 
-void question_set_user(struct question *q, unsigned user)
+void question_put_user(char *at, unsigned user)
 {
 	for (size_t i = 5; i-- > 0; user /= 10)
-		q->text[q->user_at + i] = (char)('0' + user % 10);
+		at[i] = (char)('0' + user % 10);
 }
 
-void question_set_transaction(struct question *q, uint64_t transaction)
+void question_renew(struct question *q, unsigned user, uint64_t transaction)
 {
+	question_put_user(q->text + q->user_at, user);
 	if (q->transaction_at == 0)
 		return;
 	for (size_t i = 16; i-- > 0; transaction >>= 4)
