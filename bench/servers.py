@@ -4,6 +4,7 @@ A server's processes are its first one, all that descend from it, and all in its
 nursery and the helpers. CPU time is theirs and that of their ended children (/proc/PID/stat, user and system).
 """
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,6 +24,41 @@ log {{ to = {log}  level = {level} }}
 LISTED = """\
 directory all {{ type = file  mailboxes = {{"{listed}"}}  ttl = {ttl}  ttl_none = {ttl} }}
 domain example.org {{ directory = all  store = bench }}
+"""
+
+BACKEND = """\
+control = "{folder}/{name}"
+listen sealed {{ protocol = facts  address = "{sealed}"  key_file = "{key}"  max_clients = 4096 }}
+listen open {{ protocol = facts  address = "{open}"  max_clients = 4096 }}
+store bench {{ type = maildir  path = "{maildirs}/%d/%n/Maildir"  helpers = 2 }}
+cache {{ ttl_low = {ttl}  ttl_mid = {ttl}  ttl_high = {ttl}  ttl_none = {ttl} }}
+log {{ to = stderr  level = warning }}
+"""
+
+WEB = """\
+listen web {{ protocol = http  address = "{web}"  key_file = "{key}"  max_clients = 4096 }}
+"""
+
+FRONTEND = """\
+control = "{folder}/{name}.control"
+listen bench {{ protocol = policy  address = "unix:{folder}/{name}"  mode = "0666"  max_clients = 4096 }}
+store farm {{ type = remote  server = {{"{server}"}}  key_file = "{key}" }}
+cache {{ ttl_low = {ttl}  ttl_mid = {ttl}  ttl_high = {ttl}  ttl_none = {ttl} }}
+log {{ to = stderr  level = warning }}
+"""
+
+LIGHTTPD = """\
+server.document-root = "{folder}/www"
+server.bind = "127.0.0.1"
+server.port = {port}
+server.errorlog = "/dev/stderr"
+server.modules = ("mod_setenv", "mod_cgi")
+server.max-connections = 1000
+server.max-fds = 4000
+server.max-keep-alive-requests = 65535
+server.max-keep-alive-idle = 600
+setenv.set-environment = ("MAILDIRS" => "{maildirs}")
+cgi.assign = (".cgi" => "/usr/bin/perl")
 """
 
 DOVECOT = """\
@@ -80,8 +116,11 @@ def stat_of(pid):
 
 
 class Server:
-    def __init__(self, name, command, folder, environment=None):
+    """`at` is where it listens when it is up; without it, at the unix socket of its name."""
+
+    def __init__(self, name, command, folder, environment=None, at=None):
         self.name, self.command, self.socket = name, command, Path(folder, name)
+        self.at = at or f"unix:{self.socket}"
         self.log = Path(folder, name + ".out")
         self.environment = dict(os.environ, **(environment or {}))
 
@@ -98,8 +137,10 @@ class Server:
         return self
 
     def _answers(self):
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(self.socket)) == 0
+        kind, _, where = self.at.partition(":")
+        host, _, port = where.rpartition(":")
+        with socket.socket(socket.AF_UNIX if kind == "unix" else socket.AF_INET) as probe:
+            return probe.connect_ex(where if kind == "unix" else (host, int(port))) == 0
 
     def stop(self):
         if self.process.poll() is not None:
@@ -162,3 +203,57 @@ def dovecot(root, tree, folder, name, maildirs, owner):
     config.write_text(DOVECOT.format(folder=folder, name=name, maildirs=maildirs, owner=owner))
     return Server(name, [f"{root}/scripts/enclose", "--usr", str(tree), "--etc", str(etc), "--here",
                          "dovecot", "-F", "-c", str(config)], folder)
+
+
+def free_port(kind):
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def write_key(folder):
+    """Of root, or of whoever runs the daemons: nobody else may read it."""
+    key = Path(folder, "key")
+    key.touch(mode=0o600)
+    key.write_text(os.urandom(32).hex() + "\n")
+    return key
+
+
+def understands(program, folder, line):
+    """Whether this quotagate was built with what a section needs."""
+    config = Path(folder, "probe.conf")
+    config.write_text(line)
+    return subprocess.run([program, "config", "-c", str(config)], capture_output=True).returncode == 0
+
+
+def backend(program, folder, name, maildirs, ttl, key, web):
+    """Where it listens stands in `sealed`, `open` and, if it has the front http, `web`. Up is its control socket."""
+    config = Path(folder, name + ".conf")
+    server = Server(name, [program, "serve", "-c", str(config)], folder)
+    server.sealed, server.open = (f"udp:127.0.0.1:{free_port(socket.SOCK_DGRAM)}" for _ in range(2))
+    server.web = f"inet:127.0.0.1:{free_port(socket.SOCK_STREAM)}" if web else None
+    config.write_text((BACKEND + (WEB if web else "")).format(
+        folder=folder, name=name, maildirs=maildirs, ttl=ttl, key=key, sealed=server.sealed, open=server.open,
+        web=server.web))
+    return server
+
+
+def frontend(program, folder, name, asked, ttl, key):
+    """It asks the backend `asked` by sealed datagrams."""
+    config = Path(folder, name + ".conf")
+    config.write_text(FRONTEND.format(folder=folder, name=name, server=asked.sealed, ttl=ttl, key=key))
+    return Server(name, [program, "serve", "-c", str(config)], folder)
+
+
+def lighttpd(root, tree, folder, name, maildirs):
+    """A web server with a quota.cgi, from the tree that scripts/fetch-servers unpacked; it wants no root."""
+    scripts = Path(folder, "www", "cgi-bin")
+    scripts.mkdir(parents=True)
+    shutil.copy(root / "bench/quota.cgi", scripts)
+    port = free_port(socket.SOCK_STREAM)
+    config = Path(folder, name + ".conf")
+    config.write_text(LIGHTTPD.format(folder=folder, port=port, maildirs=maildirs))
+    libraries = {str(file.parent) for file in tree.glob("usr/lib/*/*.so*")}
+    environment = {"LD_LIBRARY_PATH": ":".join(sorted(libraries))} if libraries else None
+    return Server(name, [f"{tree}/usr/sbin/lighttpd", "-D", "-f", str(config), "-m", f"{tree}/usr/lib/lighttpd"],
+                  folder, environment, at=f"inet:127.0.0.1:{port}")
