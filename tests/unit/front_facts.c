@@ -165,7 +165,7 @@ static void test_questions(void **state)
 	r.limit = 10000;
 	r.message_limit = 3;
 	r.transaction = (struct hash){ 3, 4 };
-	r.id = 0x100000000;
+	r.id = 0x10000000A;
 	r.held = 9;
 	r.spent = 800;
 	r.spent_messages = 2;
@@ -176,7 +176,7 @@ static void test_questions(void **state)
 	assert_true(t.query.limit_is_default && t.query.limit.octets == 10000 && t.query.limit.messages == 3);
 	assert_false(hash_is_none(t.query.transaction));
 	assert_int_equal(t.query.borrower.held, 9);
-	assert_int_equal(t.query.borrower.next, 1);
+	assert_int_equal(t.query.borrower.next, 10);
 	assert_true(t.query.borrower.spent.octets == 800 && t.query.borrower.spent.messages == 2);
 }
 

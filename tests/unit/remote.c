@@ -17,13 +17,14 @@ static void test_question(void **state)
 	assert_true(hash_eq(q->transaction, fx.transaction));
 	assert_int_equal(q->size, 1000);
 	assert_in_range(q->time, remote_wall() - 10000, remote_wall());
-	assert_true(q->asker != 0 && (uint32_t)q->id != 0);
+	assert_true(q->asker != 0 && q->id >> 32 != 0 && (uint32_t)q->id == 0);
 	struct lookup all = fx.lookups[0];
 	all.firm = true;
 	all.mailbox.address = STR("ann@example.org");
 	all.claim = (struct claim){ .stage = STAGE_END_OF_MESSAGE,
 		.size = 5,
 		.limit = { true, 6, 7 },
+		.number = 77,
 		.held = 8,
 		.spent = { .octets = 9, .messages = 10 } };
 	fx.lookups[1] = all;
@@ -33,6 +34,7 @@ static void test_question(void **state)
 	assert_true(str_eq(q->address, STR("ann@example.org")));
 	assert_true(!q->charge && q->firm && q->end_of_message && q->limit_named);
 	assert_int_equal(q->size + 10 * q->limit + 100 * q->message_limit, 765);
+	assert_int_equal((uint32_t)q->id, 77);
 	assert_int_equal(q->held, 8);
 	assert_int_equal(q->spent + 100 * q->spent_messages, 1009);
 }
