@@ -189,6 +189,8 @@ void conclude(struct gate *g, struct ask *a, const struct probe *last, const cha
 	if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.purpose == PURPOSE_DELIVER &&
 		a->answer.verdict.action == ACTION_PASS)
 		arrive(g, a, now);
+	if (a->query.ends && writes)
+		ledger_linger(g->ledger, a->query.transaction, now);
 	probes_release(g, a);
 	list_remove(&a->by_deadline);
 	a->active = false;

@@ -34,7 +34,7 @@ struct ledger {
 	struct record *records;
 	size_t n_transactions, n_chains, open;
 	uint32_t free_record;
-	struct list by_age, free;
+	struct list by_age, lingering, free; /* each transaction is in one of them; those that linger have arrived */
 	msec settle;
 };
 
@@ -54,6 +54,7 @@ struct ledger *ledger_new(struct cache *cache, size_t transactions, size_t charg
 		return NULL;
 	}
 	list_init(&l->by_age);
+	list_init(&l->lingering);
 	list_init(&l->free);
 	for (size_t i = 0; i < l->n_chains; i++)
 		list_init(&l->chains[i]);
@@ -159,10 +160,15 @@ static void close_transaction(struct ledger *l, struct transaction *t, bool give
 	l->open--;
 }
 
+static struct transaction *oldest(const struct list *by_age)
+{
+	return list_of(by_age->next, struct transaction, by_age);
+}
+
 static struct transaction *open_transaction(struct ledger *l, struct hash id, msec now)
 {
 	if (list_empty(&l->free))
-		close_transaction(l, list_of(l->by_age.next, struct transaction, by_age), false, now);
+		close_transaction(l, oldest(list_empty(&l->lingering) ? &l->by_age : &l->lingering), false, now);
 	struct transaction *t = list_of(l->free.next, struct transaction, by_age);
 	list_remove(&t->by_age);
 	list_insert(&l->by_age, &t->by_age);
@@ -331,6 +337,17 @@ void ledger_arrive(struct ledger *l, struct hash id, msec now)
 	end_charges(l, t, false, now);
 }
 
+void ledger_linger(struct ledger *l, struct hash id, msec now)
+{
+	struct transaction *t = find(l, id);
+	if (!t)
+		return;
+	ledger_arrive(l, id, now);
+	list_remove(&t->by_age);
+	list_insert(&l->lingering, &t->by_age);
+	t->begun = now;
+}
+
 void ledger_end(struct ledger *l, struct hash id, msec now)
 {
 	struct transaction *t = find(l, id);
@@ -366,19 +383,29 @@ uint32_t ledger_before(const struct ledger *l, msec now)
 	return now > l->settle ? (uint32_t)((now - l->settle) / 1000) : 0;
 }
 
+static msec end_of_open(const struct ledger *l)
+{
+	return list_empty(&l->by_age) ? MSEC_NEVER : oldest(&l->by_age)->begun + LEDGER_OPEN_MOST;
+}
+
+static msec end_of_lingering(const struct ledger *l)
+{
+	return list_empty(&l->lingering) ? MSEC_NEVER : oldest(&l->lingering)->begun + LEDGER_REPEATED_WITHIN;
+}
+
 void ledger_expire(struct ledger *l, msec now)
 {
+	while (end_of_lingering(l) <= now)
+		close_transaction(l, oldest(&l->lingering), false, now);
 	/* As if it had ended `settle` ago: the next look-up drops its charges. */
-	while (ledger_expiry(l) <= now)
-		close_transaction(
-			l, list_of(l->by_age.next, struct transaction, by_age), false, now - l->settle - 1000);
+	while (end_of_open(l) <= now)
+		close_transaction(l, oldest(&l->by_age), false, now - l->settle - 1000);
 }
 
 msec ledger_expiry(const struct ledger *l)
 {
-	if (list_empty(&l->by_age))
-		return MSEC_NEVER;
-	return list_of(l->by_age.next, struct transaction, by_age)->begun + LEDGER_OPEN_MOST;
+	msec open = end_of_open(l), lingering = end_of_lingering(l);
+	return open < lingering ? open : lingering;
 }
 
 size_t ledger_transactions(const struct ledger *l)

@@ -14,6 +14,7 @@
 #define LEDGER_MAILBOXES 256 /* per transaction */
 #define LEDGER_CHARGE_MOST                                                                                             \
 	((UINT64_C(1) << 48) - 1) /* octets of one charge; more is that. So no sum of charges overflows */
+#define LEDGER_REPEATED_WITHIN SECONDS(10)
 #define LEDGER_OPEN_MOST SECONDS(30 * 60) /* rule 7: a transaction still open then is over */
 
 struct ledger;
@@ -59,6 +60,10 @@ void ledger_resize(struct ledger *, struct hash id, uint64_t octets);
    long before the MTA says that the transaction is over. If it has one charge, that mailbox is still judged without it
    when the same transaction asks again (rule 3); nothing more is charged to that mailbox. */
 void ledger_arrive(struct ledger *, struct hash id, msec now);
+
+/* The transaction was one question, and is over with its answer; but if that is lost, the question comes again, and is to
+   change nothing: it is remembered for LEDGER_REPEATED_WITHIN as one whose message is here. */
+void ledger_linger(struct ledger *, struct hash id, msec now);
 
 /* The transaction is over: its charges wait to be paid (rule 6). Unknown ids are ignored. */
 void ledger_end(struct ledger *, struct hash id, msec now);

@@ -47,6 +47,7 @@ struct query {
 	struct limit limit; /* of the mailbox, as the asker says; not named: the configuration says it */
 	bool limit_is_default; /* it holds only where nothing else names one */
 	struct borrower borrower;
+	bool ends; /* the transaction is over with the answer, but the question may come again (ledger_linger) */
 	struct hash transaction; /* the SMTP transaction; none: this question is one of its own, ended by its answer */
 };
 

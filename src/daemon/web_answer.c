@@ -14,7 +14,7 @@
 /* A path, or with a slash at its end all that begin so. */
 struct web_route {
 	const char *path;
-	bool open; /* to those without a token */
+	bool open; /* to those without a token: messages between quotagates are sealed */
 	bool for_programs; /* what goes wrong is told as JSON */
 	bool posts, gets;
 	bool questions; /* it has parameters */
@@ -195,7 +195,7 @@ static const struct web_route routes[] = {
 	{ "/v1/check", .for_programs = true, .gets = true, .posts = true, .questions = true, .body_max = WEB_FORM_MAX,
 		.serve = web_check },
 	{ "/v1/mailbox/", .for_programs = true, .gets = true, .serve = serve_mailbox },
-	{ "/v1/facts", .posts = true, .body_max = FACTS_MESSAGE_MAX, .serve = web_facts },
+	{ "/v1/facts", .open = true, .posts = true, .body_max = FACTS_MESSAGE_MAX, .serve = web_facts },
 	{ "/healthz", .open = true, .gets = true, .serve = serve_health },
 	{ "/metrics", .gets = true, .serve = serve_metrics },
 };

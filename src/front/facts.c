@@ -149,10 +149,15 @@ static struct hash name_of(const struct facts_session *s, char kind, const struc
 	return hash_of(s->peer.key, text, kind == 'a' ? 1 + sizeof(r->asker) : sizeof(text));
 }
 
-/* An asker's transactions have names that no other can utter. */
+/* An asker's transactions have names that no other can utter. A question without one is a transaction of its own, known by
+   its id when it comes again. */
 static struct hash transaction_of(const struct facts_session *s, const struct facts_request *r)
 {
-	return hash_is_none(r->transaction) ? r->transaction : name_of(s, 't', r);
+	struct facts_request own = *r;
+	if (!hash_is_none(r->transaction))
+		return name_of(s, 't', r);
+	own.transaction = (struct hash){ r->id, 0 };
+	return name_of(s, 'q', &own);
 }
 
 static enum front_step ask(struct facts_session *s, const struct facts_request *r, struct query *q)
@@ -164,6 +169,7 @@ static enum front_step ask(struct facts_session *s, const struct facts_request *
 		.size = r->size,
 		.limit = { .named = r->limit_named, .octets = r->limit, .messages = r->message_limit },
 		.limit_is_default = r->limit_is_default,
+		.ends = hash_is_none(r->transaction),
 		.transaction = transaction_of(s, r) };
 	q->borrower = (struct borrower){ .name = name_of(s, 'a', r),
 		.held = r->held,

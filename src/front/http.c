@@ -16,7 +16,8 @@ static const struct opt http_opts[] = {
 	PATH_ROW(token_file, .name = "token_file",
 		.help = "The file with the tokens, one a line, of 16 printable characters at least. Who asks for "
 			"anything but "
-			"/healthz sends one of them: \"Authorization: Bearer TOKEN\". It belongs to root or the "
+			"/healthz, and /v1/facts with its sealed messages, sends one of them: \"Authorization: Bearer "
+			"TOKEN\". It belongs to root or the "
 			"daemon's user, and others can neither read nor write it. Without it, whoever `allow` lets "
 			"in may ask."),
 	PATH_ROW(certificate, .name = "certificate",

@@ -154,7 +154,7 @@ static void test_questions(void **state)
 	assert_int_equal(t.query.kind, QUERY_RECIPIENT);
 	assert_int_equal(t.query.purpose, PURPOSE_REPORT);
 	assert_int_equal(t.query.stage, STAGE_RCPT);
-	assert_true(hash_is_none(t.query.transaction) && !t.query.limit.named);
+	assert_true(t.query.ends && !hash_is_none(t.query.transaction) && !t.query.limit.named);
 	assert_false(hash_is_none(t.query.borrower.name));
 	assert_int_equal(t.query.borrower.held, 0);
 	assert_int_equal(t.query.borrower.next, 7);
@@ -174,7 +174,7 @@ static void test_questions(void **state)
 	assert_int_equal(t.query.stage, STAGE_END_OF_MESSAGE);
 	assert_int_equal(t.query.size, 5000);
 	assert_true(t.query.limit_is_default && t.query.limit.octets == 10000 && t.query.limit.messages == 3);
-	assert_false(hash_is_none(t.query.transaction));
+	assert_false(hash_is_none(t.query.transaction) || t.query.ends);
 	assert_int_equal(t.query.borrower.held, 9);
 	assert_int_equal(t.query.borrower.next, 10);
 	assert_true(t.query.borrower.spent.octets == 800 && t.query.borrower.spent.messages == 2);

@@ -341,11 +341,45 @@ static void too_many_charges_stand_as_ended(void **state)
 	want(f->box, 17, 2);
 }
 
+/* Its answer was lost, and it is asked again: nothing is charged twice, and it is judged without itself. */
+static void a_question_that_lingers_may_come_again(void **state)
+{
+	struct fixture *f = *state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ledger_others(f->ledger, f->box, numbered(9)).octets, 0);
+		ledger_charge(f->ledger, f->box, numbered(9), 100, START + i);
+		ledger_linger(f->ledger, numbered(9), START + i);
+		want(f->box, 100, 1);
+	}
+	assert_int_equal(ledger_transactions(f->ledger), 1);
+	assert_int_equal(ledger_expiry(f->ledger), START + 2 + LEDGER_REPEATED_WITHIN);
+	ledger_expire(f->ledger, START + 2 + LEDGER_REPEATED_WITHIN);
+	assert_int_equal(ledger_transactions(f->ledger), 0);
+	want(f->box, 100, 1);
+	look_up(f, START + SETTLE + SECONDS(2));
+	want(f->box, 0, 0);
+}
+
+/* Those that linger make room before those that are open. */
+static void many_that_linger_do_not_end_the_open_ones(void **state)
+{
+	struct fixture *f = *state;
+	ledger_charge(f->ledger, f->box, numbered(1), 1000, START);
+	for (unsigned i = 10; i < 30; i++) {
+		ledger_charge(f->ledger, f->box, numbered(i), 1, START);
+		ledger_linger(f->ledger, numbered(i), START);
+	}
+	ledger_abandon(f->ledger, numbered(1));
+	want(f->box, 20, 20);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TEST(a_question_that_lingers_may_come_again),
+		TEST(many_that_linger_do_not_end_the_open_ones),
 		TEST(rule_2_without_a_transaction_it_ends_at_once),
 		TEST(rule_3_asked_three_times_is_charged_once),
 		TEST(rule_3_another_size_replaces),
