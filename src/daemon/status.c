@@ -37,7 +37,8 @@ static const char *const peer_titles[] = { "store", "peer", "state", "asked", "a
 static const char *const canary_titles[] = { "of", "name", "well", NULL };
 static const char *const cache_titles[] = { "mailboxes", "room", "questions", "hit rate", "waiting", "evicted",
 	"directory answers", NULL };
-static const char *const ledger_titles[] = { "open transactions", "room", "uncharged messages", NULL };
+static const char *const ledger_titles[] = { "open transactions", "room", "uncharged messages", "loans", "loans given",
+	"claims", NULL };
 
 static double sum(const struct status *s, const char *name)
 {
@@ -224,6 +225,9 @@ static void fill(struct status *s, const struct fetched *f)
 	count(s, ledger, "quotagate_ledger_transactions");
 	count(s, ledger, "quotagate_ledger_transactions_max");
 	count(s, ledger, "quotagate_ledger_uncharged_total");
+	count(s, ledger, "quotagate_ledger_loans");
+	count(s, ledger, "quotagate_ledger_lent_total");
+	count(s, ledger, "quotagate_claims_total");
 }
 
 static int report(const struct fetched *f, bool json)
