@@ -39,6 +39,10 @@ class Quotagate:
     def addresses(self):
         return re.findall(r'address\s*=\s*"?((?:unix|inet):[^"\s]+)', self.configuration.read_text())
 
+    def controls(self):
+        found = re.findall(r'^control\s*=\s*"([^"]+)"', self.configuration.read_text(), re.M)
+        return [f"unix:{path}" for path in found]
+
     def launch(self):
         """Starts `serve` without waiting."""
         with self.log.open("a") as log:
@@ -56,7 +60,7 @@ class Quotagate:
             raise AssertionError(f"quotagate ended with {self.process.returncode}:\n{self.said()}")
         try:
             with self.host.inside():
-                for address in self.addresses():
+                for address in self.addresses() + self.controls():
                     connect(address).close()
             return True
         except OSError:
