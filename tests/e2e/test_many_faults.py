@@ -87,6 +87,8 @@ def test_answers_come_in_time_and_all_is_well_afterwards(farm, gates, two, fault
     farm.fill(NEVER_ASKED, LIMIT)
     for name in two:
         until(lambda: timed(farm, name, NEVER_ASKED)[0] == 452, "the backend is asked again", 15)
+        gates[name].says(r"event=peer store=far host=be1\.test:7359 state=open")
+        gates[name].says(r"event=peer store=far host=be1\.test:7359 state=closed")
         assert [farm.ask(name, whom, size=1000).code for whom in (FULL, ROOM, NEVER_ASKED)] == [250, 452, 452]
 
 

@@ -1,5 +1,6 @@
 """Several frontends before several backends: what they let in together fits, whoever asks and whoever offers."""
 import random
+import re
 
 import pytest
 
@@ -78,6 +79,8 @@ def test_what_is_let_in_fits(farm, gates, started, capsys):
     for name in FRONTENDS:
         gates.frontend(name, far=f'type = remote  server = "http://%{{host}}:7360/cgi-bin/quota.cgi?u=%u"', key=None)
     rows.append(Load(farm, GATE).row("quotagate on frontends, figures of the backends by HTTP"))
+    for name in BACKENDS:
+        gates.backend(name, more="rules { added = 1k }\n")
     rows.append(Load(farm, BACKEND).row("quotagate on backends, asked by policy without end of message"))
     rows.append(Load(farm, STATUS).row("Dovecot's quota-status on backends"))
     started += [Cgi(farm.network[name], lambda whom: (used(farm.home(whom) / "Maildir"), LIMIT)) for name in BACKENDS]
@@ -155,3 +158,12 @@ def test_mailboxes_far_from_full_cost_no_datagrams(farm, gates):
     assert set(ask_all(100)) == {"DUNNO"}
     grown = [host.datagrams() - then for host, then in zip(hosts, before)]
     assert sum(grown) < 50, grown
+
+
+def test_check_on_a_frontend_tells_who_was_asked_and_what_was_said(farm, gates):
+    farm.fill(address(0), LIMIT)
+    gates.backend("be1")
+    said = gates.frontend("fe1").check("--size", "1000", address(0))
+    assert said.returncode == 1, said
+    for line in (r"targets +mailbox host=be1\.test", r"note +be1\.test", f"usage +{LIMIT} ", "rule +dovecot-2.3"):
+        assert re.search(f"^ *{line}", said.stdout, re.M), (line, said.stdout)

@@ -29,16 +29,17 @@ def test_another_key(farm, gates, error):
     gate = frontend(gates, error, key="another key, which the backend does not know")
     assert farm.ask("fe1", address(0), size=1000).code == ERRORS[error]
     gate.says(r"be1\.test")
-    backend.says(r"key|seal")
+    backend.says(f"event=bad-request listener=facts client={farm.network['fe1'].address} reason=.*key")
 
 
 @pytest.mark.parametrize("error", ERRORS)
 def test_a_frontend_that_is_not_allowed(farm, gates, error):
     farm.fill(address(0), LIMIT)
-    gates.backend("be1", allow=f"{farm.network['fe2'].address}/32")
+    backend = gates.backend("be1", allow=f"{farm.network['fe2'].address}/32")
     gate = frontend(gates, error)
     assert farm.ask("fe1", address(0), size=1000).code == ERRORS[error]
     gate.says(r"be1\.test")
+    backend.says(f"event=refused-client listener=facts client={farm.network['fe1'].address}")
 
 
 def test_the_cgi_of_before(farm, gates, started):
