@@ -10,6 +10,7 @@ import ipaddress
 import itertools
 import os
 import re
+import signal
 import socket
 import subprocess
 import threading
@@ -37,10 +38,14 @@ def enter(descriptor):
 
 
 def remove_left_overs():
-    """Of runs that were killed."""
+    """Of runs that were killed: their hosts, and the servers on them."""
     for path in NAMESPACES.glob("qg*-*-*"):
         owner = re.match(r"qg(\d+)-", path.name)
         if owner and not Path("/proc", owner[1]).exists():
+            inside = subprocess.run(["ip", "netns", "pids", path.name], capture_output=True, text=True).stdout
+            for process in inside.split():
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(process), signal.SIGKILL)
             subprocess.run(["ip", "netns", "delete", path.name], capture_output=True)
 
 
