@@ -1,10 +1,13 @@
 """Several frontends before several backends: what they let in together fits, whoever asks and whoever offers."""
 import random
 import re
+import signal
 
 import pytest
 
-from farm import ANEW, BACKEND, BACKENDS, DOMAINS, FAR, FRONTENDS, GATE, LIMIT, SCRIPT, STATUS, TIMEOUT, address
+from enclosure import until
+from farm import (ANEW, BACKEND, BACKENDS, DOMAINS, FAR, FRONTENDS, GATE, KEY, LIMIT, SCRIPT, STATUS, TIMED, TIMEOUT,
+                  address)
 from hosts import all_at_once
 from relay import Relay
 from script import Cgi, Script, used
@@ -167,3 +170,18 @@ def test_check_on_a_frontend_tells_who_was_asked_and_what_was_said(farm, gates):
     assert said.returncode == 1, said
     for line in (r"targets +mailbox host=be1\.test", r"note +be1\.test", f"usage +{LIMIT} ", "rule +dovecot-2.3"):
         assert re.search(f"^ *{line}", said.stdout, re.M), (line, said.stdout)
+
+
+def test_the_key_changes_while_nothing_stops(farm, gates):
+    """As quotagate-machines(7) has it, in any order of machines within a step."""
+    farm.fill(address(0), LIMIT)
+    old, new = KEY, "another key, of 16 octets at least"
+    machines = {"be1": gates.backend("be1"), "fe1": gates.frontend("fe1", rules=f"{TIMED}  error = defer", more=ANEW)}
+    for number, (text, order) in enumerate([(f"{old}\n{new}", ("be1", "fe1")), (f"{new}\n{old}", ("fe1", "be1")),
+                                            (new, ("be1", "fe1"))], 1):
+        for name in order:
+            gates.key(name, text)
+            machines[name].signal(signal.SIGHUP)
+            until(lambda: machines[name].said().count("event=reloaded") == number, f"{name} has read its keys")
+            assert farm.ask("fe1", address(0), size=1000).code == 452
+    assert "stale=yes" not in machines["fe1"].said()
