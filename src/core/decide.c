@@ -36,10 +36,10 @@ static bool exceeds(uint64_t u, uint64_t size, uint64_t limit)
 
 uint64_t decide_size(const struct rules *rules, const struct query *q)
 {
-	uint64_t size;
+	uint64_t added = hash_is_none(q->borrower.name) ? rules->added : 0; /* a frontend has told what its MTA adds */
+	uint64_t size = sum(q->size, added);
 	if (q->size == 0)
 		return 1; /* not declared: what the MTA adds to it says nothing */
-	size = sum(q->size, rules->added);
 	return size > INT64_MAX ? INT64_MAX : size;
 }
 

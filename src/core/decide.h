@@ -31,7 +31,8 @@ struct rules {
 	uint64_t added; /* octets that the MTA adds after SIZE= */
 };
 
-/* S: the declared size and what is added, at least 1, at most INT64_MAX. */
+/* S: the declared size and what is added, at least 1, at most INT64_MAX. To the size that a frontend tells nothing is added:
+   it has done that. */
 uint64_t decide_size(const struct rules *, const struct query *);
 
 /* The limits in force: directory, store's own, domain's, store section's; those of a store that names its rule are. 0:

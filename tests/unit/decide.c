@@ -196,6 +196,11 @@ static void size_is_declared_and_added(void **state)
 		struct rules rules = { .added = cases[i].added };
 		struct query q = { .size = cases[i].size };
 		assert_int_equal(decide_size(&rules, &q), cases[i].want);
+		q.borrower.name = (struct hash){ 1, 2 }; /* a frontend: it has added what its MTA adds */
+		rules.added = 0;
+		uint64_t told = decide_size(&rules, &q);
+		rules.added = cases[i].added;
+		assert_int_equal(decide_size(&rules, &q), told);
 	}
 }
 
