@@ -33,7 +33,8 @@ static void name_limit(const struct probe *p, struct claim *c)
 		c->limit_is_default = false;
 }
 
-/* One look-up at a time tells what was let in, so that nothing is told twice, and a loan has one successor. */
+/* One look-up at a time tells what was let in, so that nothing is told twice, and a loan has one successor. The store takes the
+   loan back when it hears: from now on nothing more is let in on it, even if the answer should get lost. */
 static void tell(struct gate *g, struct claim *c, struct entry *e, msec now)
 {
 	if (e && (e->telling || (e->state == FACTS_FOUND && !e->rule)))
@@ -42,6 +43,7 @@ static void tell(struct gate *g, struct claim *c, struct entry *e, msec now)
 	if (!e)
 		return;
 	e->telling = true;
+	e->lent_until = 0;
 	c->held = e->loan;
 	c->spent = ledger_seal(g->ledger, e, c->transaction, now);
 }
