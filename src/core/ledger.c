@@ -83,11 +83,6 @@ void ledger_set_settle(struct ledger *l, msec settle)
 	l->settle = settle < SECONDS(1) ? SECONDS(1) : settle;
 }
 
-msec ledger_settle_time(const struct ledger *l)
-{
-	return l->settle;
-}
-
 static struct list *chain_of(struct ledger *l, struct hash id)
 {
 	return &l->chains[id.a % l->n_chains];
@@ -298,12 +293,12 @@ void ledger_hand_over(struct ledger *l, struct entry *e, struct charge spent, ms
 		put_ended(l, e, left, now);
 }
 
-void ledger_take_over(struct ledger *l, struct entry *e, struct charge spent, msec now)
+void ledger_take_over(struct ledger *l, struct entry *e, struct charge spent, msec ended)
 {
 	if (spent.messages == 0)
 		return;
 	spent.octets = at_most(spent.octets);
-	put_ended(l, e, spent, now);
+	put_ended(l, e, spent, ended);
 }
 
 void ledger_resize(struct ledger *l, struct hash id, uint64_t octets)

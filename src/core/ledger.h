@@ -23,7 +23,6 @@ struct ledger;
 struct ledger *ledger_new(struct cache *, size_t transactions, size_t charges, msec settle);
 void ledger_free(struct ledger *);
 void ledger_set_settle(struct ledger *, msec settle);
-msec ledger_settle_time(const struct ledger *);
 
 /* What all transactions but `id` let in (rule 4). */
 struct charge ledger_others(struct ledger *, const struct entry *, struct hash id);
@@ -44,8 +43,8 @@ struct charge ledger_seal(struct ledger *, struct entry *, struct hash id, msec 
 /* Of the charges that were sealed, so much is in the ledger of the store now: it goes. What was let in since stays. */
 void ledger_hand_over(struct ledger *, struct entry *, struct charge spent, msec now);
 
-/* What a frontend let in on a loan: charges of transactions that have ended. */
-void ledger_take_over(struct ledger *, struct entry *, struct charge spent, msec now);
+/* What a frontend let in on a loan: charges of transactions that ended then. */
+void ledger_take_over(struct ledger *, struct entry *, struct charge spent, msec ended);
 
 /* True when the transaction has a charge on this mailbox here, which is not sealed. */
 bool ledger_has(struct ledger *, const struct entry *, struct hash id);

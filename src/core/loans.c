@@ -14,8 +14,7 @@ struct record { /* of one borrower and one mailbox */
 	uint32_t number, former; /* of the loan, and of that before it, 0: none */
 	struct loan loan; /* octets 0: nothing, it is a record of what was spent only */
 	struct charge spent; /* on the former one, taken over already */
-	msec due; /* when the borrower can use it no more */
-	msec until; /* when it goes */
+	msec until; /* when it ends, or nobody needs to know any more what was spent */
 };
 
 struct loans {
@@ -210,7 +209,7 @@ bool loans_lend(struct loans *l, struct entry *e, const struct borrower *b, stru
 		return false; /* it comes too late */
 	if (is_repeated(r, b) && r->loan.octets) {
 		*loan = r->loan;
-		loan->life = r->due > now ? r->due - now : 0;
+		loan->life = r->until > now ? r->until - now : 0;
 		return true;
 	}
 	if (loan->octets == 0 || loan->messages == 0)
@@ -222,16 +221,9 @@ bool loans_lend(struct loans *l, struct entry *e, const struct borrower *b, stru
 	r->number = loan->number = b->next;
 	r->mailbox = cache_index(l->cache, e);
 	r->loan = *loan;
-	r->due = now + loan->life;
 	tally_lend(&e->tally, charge_of(loan));
-	live_until(&l->lent, r, r->due + ledger_settle_time(l->ledger));
+	live_until(&l->lent, r, now + loan->life);
 	return true;
-}
-
-static void expire(struct loans *l, const struct list *list, msec now)
-{
-	while (!list_empty(list) && list_of(list->next, struct record, by_age)->until <= now)
-		release(l, list_of(list->next, struct record, by_age));
 }
 
 static msec first_end(const struct list *list)
@@ -239,10 +231,21 @@ static msec first_end(const struct list *list)
 	return list_empty(list) ? MSEC_NEVER : list_of(list->next, struct record, by_age)->until;
 }
 
+/* What the borrower has done with it nobody knows: as if all of it had been let in at the last moment. */
+static void end(struct loans *l, struct record *r)
+{
+	struct entry *e = cache_at(l->cache, r->mailbox);
+	struct charge lent = charge_of(&r->loan);
+	release(l, r);
+	ledger_take_over(l->ledger, e, lent, r->until);
+}
+
 void loans_expire(struct loans *l, msec now)
 {
-	expire(l, &l->lent, now);
-	expire(l, &l->spent, now);
+	while (first_end(&l->lent) <= now)
+		end(l, list_of(l->lent.next, struct record, by_age));
+	while (first_end(&l->spent) <= now)
+		release(l, list_of(l->spent.next, struct record, by_age));
 }
 
 msec loans_expiry(const struct loans *l)

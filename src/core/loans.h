@@ -1,7 +1,8 @@
 /*
  * Loans: rule 10 of the ledger, the backend's side. A frontend that asks about a mailbox far from full is lent a part of
  * the room up to `soft`, within which it answers alone. While a loan lives it is charged to the mailbox; when its borrower
- * asks again, what he let in on it becomes charges of ended transactions, and the rest is free.
+ * asks again, what he let in on it becomes charges of ended transactions, and the rest is free. When he does not, all of it
+ * does, for he may have let it in.
  *
  * A request that is repeated, because its reply was lost, changes nothing twice: a loan remembers its number, and what was
  * spent on the one before. A frontend may know one mailbox by several names, and has a loan for each. Bounded and without
@@ -31,12 +32,12 @@ void loans_settle(struct loans *, struct entry *, const struct borrower *, msec 
 
 /*
  * After loans_settle(): lends under the number that is wanted, for `loan->life`; `octets` and `messages` as large as
- * possible stand for any number. Who asks once more gets what he got, and the loan is set to that. Its charge outlives it
- * by `settle`: what was let in at the last moment is not in the store at once. False when nothing is lent.
+ * possible stand for any number. Who asks once more gets what he got, and the loan is set to that. False when nothing is
+ * lent.
  */
 bool loans_lend(struct loans *, struct entry *, const struct borrower *, struct loan *loan, msec now);
 
-/* Drops the charges of loans whose life is over; when to call it next. */
+/* Ends loans whose life is over; when to call it next. */
 void loans_expire(struct loans *, msec now);
 msec loans_expiry(const struct loans *);
 

@@ -218,18 +218,22 @@ static void a_repeated_question_is_charged_once(void **state)
 	charged(5300 + LOAN, 4);
 }
 
-/* It is charged for as long as what was let in at its end may take to the store. */
+/* As long as what was let in at its end may take to the store, and until the store is asked. */
 static void a_loan_is_charged_until_it_has_settled(void **state)
 {
 	(void)state;
 	from(mx1, 0, 7, 0, 100, 1);
 	gate_end(w.gate, transaction(1), true, w.now);
-	pass_time(w.conf.ttl_low + w.conf.settle - 1);
-	charged(LOAN, 1);
+	pass_time(w.conf.ttl_low - 1);
 	assert_int_equal(gate_expiry(w.gate), w.now + 1);
-	pass_time(1);
-	charged(0, 0);
+	assert_int_equal(gate_stats(w.gate).loans, 1);
+	pass_time(w.conf.settle);
 	assert_int_equal(gate_stats(w.gate).loans, 0);
+	charged(LOAN, 1);
+	pass_time(SECONDS(1) + 1);
+	charged(LOAN, 1);
+	want(ask(1, "joe@a.example", 1, 0), REASON_ROOM);
+	charged(1, 1);
 }
 
 /* The store is asked early when loans reach soft, but nobody is refused for one. */

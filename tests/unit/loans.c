@@ -302,21 +302,34 @@ static void loans_end_in_their_order(void **state)
 		assert_true(loans_lend(f->loans, f->box, &b, &loan, f->now));
 	}
 	ask(f, f->second, wants(ann, 3, 4, 77, 1), 0, 0); /* remembered for a minute */
-	/* A charge outlives its loan by `settle`. */
-	assert_int_equal(loans_expiry(f->loans), START + SECONDS(60));
-	loans_expire(f->loans, START + SECONDS(139));
-	want(f->box, 7168, 3);
-	assert_int_equal(loans_expiry(f->loans), START + SECONDS(140));
-	loans_expire(f->loans, START + SECONDS(140));
-	want(f->box, 5120, 2);
-	loans_expire(f->loans, START + SECONDS(170));
-	want(f->box, 4096, 1);
-	assert_int_equal(loans_expiry(f->loans), START + SECONDS(210));
-	loans_expire(f->loans, START + SECONDS(500));
-	want(f->box, 0, 0);
+	static const struct {
+		msec now, next;
+		size_t left;
+	} ends[] = {
+		{ SECONDS(19), SECONDS(20), 4 },
+		{ SECONDS(20), SECONDS(50), 3 },
+		{ SECONDS(60), SECONDS(90), 1 },
+		{ SECONDS(90), MSEC_NEVER - START, 0 },
+	};
+	for (size_t i = 0; i < COUNT(ends); i++) {
+		loans_expire(f->loans, START + ends[i].now);
+		assert_int_equal(loans_expiry(f->loans), START + ends[i].next);
+		assert_int_equal(loans_count(f->loans), ends[i].left);
+		want(f->box, 7168, 3); /* as if all of it had been let in */
+	}
 	want(f->second, 77, 1);
-	assert_int_equal(loans_expiry(f->loans), MSEC_NEVER);
-	assert_int_equal(loans_count(f->loans), 0);
+}
+
+static void a_loan_that_ended_settles(void **state)
+{
+	struct fixture *f = *state;
+	static const struct facts same = { .state = FACTS_FOUND, .usage = 1000 };
+	ask(f, f->box, wants(joe, 0, 11, 0, 0), 4096, 4);
+	loans_expire(f->loans, START + LIFE + SECONDS(500)); /* a little late */
+	ledger_settle(f->ledger, f->box, &same, &same, START + LIFE + SETTLE);
+	want(f->box, 4096, 4);
+	ledger_settle(f->ledger, f->box, &same, &same, START + LIFE + SETTLE + SECONDS(1));
+	want(f->box, 0, 0);
 	/* The borrower comes after that, and says what he spent. */
 	ask(f, f->box, wants(joe, 11, 20, 300, 2), 0, 0);
 	want(f->box, 300, 2);
@@ -380,6 +393,7 @@ int main(void)
 		TEST(a_full_table_lends_nothing),
 		TEST_ONE(one_place_serves_one_after_another),
 		TEST(loans_end_in_their_order),
+		TEST(a_loan_that_ended_settles),
 		TEST_ONE(a_mailbox_goes_and_another_takes_its_place),
 		TEST(figures_of_any_size_do_not_wrap),
 	};
