@@ -23,8 +23,9 @@ struct loans {
 	struct record *records;
 	struct list *chains; /* by borrower and mailbox */
 	size_t n, count;
+	size_t used; /* records that ever were in use; no others are touched, so that loans cost memory as they are made */
 	struct list lent, spent; /* lives are alike in each, but after a reload */
-	struct list free;
+	struct list free; /* of those that were */
 };
 
 struct loans *loans_new(struct cache *cache, struct ledger *ledger, size_t n)
@@ -42,11 +43,6 @@ struct loans *loans_new(struct cache *cache, struct ledger *ledger, size_t n)
 	list_init(&l->lent);
 	list_init(&l->spent);
 	list_init(&l->free);
-	for (size_t i = 0; i < n; i++) {
-		list_init(&l->chains[i]);
-		list_init(&l->records[i].same_chain);
-		list_insert(&l->free, &l->records[i].by_age);
-	}
 	return l;
 }
 
@@ -61,7 +57,10 @@ void loans_free(struct loans *l)
 
 static struct list *chain_of(const struct loans *l, const struct entry *e, struct hash borrower)
 {
-	return &l->chains[(borrower.a ^ e->key[0]) % l->n];
+	struct list *chain = &l->chains[(borrower.a ^ e->key[0]) % l->n];
+	if (!chain->next)
+		list_init(chain);
+	return chain;
 }
 
 /* What a request has to do with a record of the same borrower and mailbox; of several the last one of these counts. */
@@ -149,6 +148,21 @@ static void release(struct loans *l, struct record *r)
 	l->count--;
 }
 
+/* Null when there is none. */
+static struct record *take_free(struct loans *l)
+{
+	struct record *r = NULL;
+	if (!list_empty(&l->free)) {
+		r = list_of(l->free.next, struct record, by_age);
+		list_remove(&r->by_age);
+	} else if (l->used < l->n) {
+		r = &l->records[l->used++];
+		list_init(&r->same_chain);
+		list_init(&r->by_age);
+	}
+	return r;
+}
+
 /* Null when there is no room for one more, or the borrower has enough. */
 static struct record *make(struct loans *l, const struct entry *e, const struct borrower *b)
 {
@@ -156,10 +170,9 @@ static struct record *make(struct loans *l, const struct entry *e, const struct 
 	size_t has = 0;
 	list_each (n, chain)
 		has += is_of(list_of(n, struct record, same_chain), e, b->name);
-	if (list_empty(&l->free) || has >= LOANS_EACH)
+	struct record *r = has < LOANS_EACH ? take_free(l) : NULL;
+	if (!r)
 		return NULL;
-	struct record *r = list_of(l->free.next, struct record, by_age);
-	list_remove(&r->by_age);
 	r->borrower = b->name;
 	memcpy(r->key, e->key, sizeof(r->key));
 	r->former = 0;
