@@ -57,6 +57,7 @@ static struct {
 	bool doubtful[MAILBOXES]; /* somebody was let in there by what was known last */
 	msec now;
 	uint64_t serial; /* of the last message */
+	unsigned large; /* so many messages of 16 */
 	unsigned loss; /* percent of datagrams lost, each way; with `random` */
 	struct farm_sums sums;
 	unsigned long events;
@@ -335,11 +336,11 @@ static void deliver(struct message *m)
 
 static void begin_message(struct message *m)
 {
-	unsigned kind = f.random ? 0 : choose(16);
+	unsigned kind = choose(16);
 	m->at = &f.frontends[choose(FRONTENDS)];
 	m->box = choose(MAILBOXES);
 	m->serial = ++f.serial;
-	m->size = m->declared = 1 + choose(60000);
+	m->size = m->declared = 1 + choose(kind < f.large ? 60000 : 3000);
 	if (kind == 1)
 		m->declared = 0;
 	else if (kind == 2)
@@ -437,7 +438,7 @@ static void make_farm(void)
 	for (unsigned i = 0; i < FRONTENDS; i++)
 		make_machine(&f.frontends[i], i);
 	for (unsigned i = 0; i < MAILBOXES; i++)
-		f.limit[i] = 300000 << (i % 4);
+		f.limit[i] = (f.random ? 300000 : 60000) << (i % 4);
 }
 
 static void free_farm(void)
@@ -460,6 +461,20 @@ static void restart(struct machine *m)
 	start_machine(m);
 	for (unsigned i = 0; i < MAILBOXES; i++)
 		f.doubtful[i] = f.doubtful[i] || m == &f.backend;
+}
+
+/* All of them, when all mail is gone: nothing is doubtful any more. */
+static void restart_all(void)
+{
+	for (size_t i = 0; i < MESSAGES; i++) {
+		leave(&f.messages[i]);
+		message_step(&f.messages[i], 0);
+	}
+	for (size_t i = 0; i < FRONTENDS; i++)
+		restart(&f.frontends[i]);
+	restart(&f.backend);
+	memset(f.wires, 0, sizeof(f.wires));
+	memset(f.doubtful, 0, sizeof(f.doubtful));
 }
 
 static void expire(void)
@@ -527,10 +542,10 @@ static void pass_time(msec ms)
 
 static void event(void)
 {
-	static const msec pauses[] = { 1, 20, 300, 1000, 3000, 5000, 40000, 130000, 600000, 3600000 };
+	static const msec pauses[] = { 1, 5, 20, 100, 300, 3000, 40000, 130000, 600000, 3600000 };
 	unsigned what = choose(32);
 	struct message *m = what < 20 ? any_message(what < 8) : NULL;
-	struct wire *x = what >= 20 && what < 27 ? any_wire() : NULL;
+	struct wire *x = (what >= 20 && what < 27) || what == 29 ? any_wire() : NULL;
 	if (m && what < 8)
 		begin_message(m);
 	else if (m && what == 8)
@@ -539,12 +554,16 @@ static void event(void)
 		message_step(m, choose(8));
 	else if (x)
 		wire_step(x, what != 20, what != 21, what == 22);
-	else if (what == 27 || what == 28)
-		pass_time(pauses[choose(sizeof(pauses) / sizeof(pauses[0]))]);
-	else if (what == 29)
+	else if (what == 27)
+		pass_time(pauses[choose(choose(16) ? 5 : 10)]);
+	else if (what == 28 && choose(2))
 		empty_some();
 	else if (what == 30 && choose(8) == 0)
-		restart(choose(4) ? &f.frontends[choose(FRONTENDS)] : &f.backend);
+		restart(&f.frontends[choose(FRONTENDS)]);
+	else if (what == 30 && choose(16) == 0)
+		restart(&f.backend);
+	else if (what == 30 && choose(8) == 0)
+		restart_all();
 	else if (what == 31 && choose(4) == 0) {
 		struct machine *changed = choose(4) ? &f.frontends[choose(FRONTENDS)] : &f.backend;
 		gate_configure(changed->gate, &changed->conf, f.now);
@@ -607,6 +626,7 @@ const char *farm_run(const uint8_t *choices, size_t len)
 	memset(&f, 0, sizeof(f));
 	f.at = choices;
 	f.end = choices + len;
+	f.large = choose(8);
 	make_farm();
 	while (f.at < f.end && !f.broken[0]) {
 		event();
@@ -640,6 +660,7 @@ const char *farm_live(uint64_t seed, unsigned loss, struct farm_sums *sums)
 	memset(&f, 0, sizeof(f));
 	f.random = seed;
 	f.loss = loss;
+	f.large = seed % 3 * 8;
 	f.sums = *sums;
 	make_farm();
 	for (unsigned round = 0; round < 20 && !f.broken[0]; round++) {
