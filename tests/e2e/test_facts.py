@@ -55,10 +55,10 @@ def keys(folder):
 def configuration(mail, port):
     maildir(mail, "joe", 100_000)
     maildir(mail, "full", LIMIT)
-    maildir(mail, "other", 1000)
+    maildir(mail, "other", 100_000)
     tcp = f"inet:127.0.0.1:{free_port()}"
 
-    # joe is not below `soft`, so that nothing is lent and charges are all that counts.
+    # joe and other are not below `soft`, so that nothing is lent and charges are all that counts.
     def make(more="", soft=10):
         return (f'listen mta {{ protocol = policy  address = "{tcp}" }}\n'
                 f'listen farm {{ protocol = facts  address = "udp:127.0.0.1:{port}"  {more} }}\n'
@@ -222,8 +222,10 @@ def test_loans(quotagate, configuration, keys, port):
         first = one.charge(JOE, 1000, transaction(), id=number)
         assert 23 * 1024 <= first.loan <= 400_000 / 16 and 0 < first.loan_life <= 3600
         assert two.ask(JOE).charge == 1000 + first.loan
-        assert one.ask(JOE).charge == 1000, "its own loan is not held against it"
-        second = one.charge(JOE, 2000, transaction(), held=number & 0xFFFFFFFF, spent=5000, spent_messages=2)
+        held = number & 0xFFFFFFFF
+        assert one.ask(JOE, held=held).charge == 1000, "its own loan is not held against it"
+        assert one.ask(JOE, id=number >> 32 << 32).charge == 1000 + first.loan, "but it was not spoken of"
+        second = one.charge(JOE, 2000, transaction(), held=held, spent=5000, spent_messages=2)
         assert second.charge == 6000
         assert two.ask(JOE).charge == 8000 + second.loan
 
