@@ -2,6 +2,8 @@
 
 #include "io/log.h"
 
+#include <time.h>
+
 #define LOOK_EVERY SECONDS(1)
 #define STILL SECONDS(1) /* since the last change, for a file to be whole */
 #define TRY_EVERY SECONDS(30) /* what could not be read, though it has not changed: memory or a disk may be back */
@@ -13,28 +15,10 @@ static msec clock_of(clockid_t which)
 	return SECONDS(t.tv_sec) + t.tv_nsec / 1000000;
 }
 
-static bool same_time(struct timespec a, struct timespec b)
-{
-	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
-}
-
-static bool same(const struct files_stamp *a, const struct files_stamp *b)
-{
-	return a->dev == b->dev && a->ino == b->ino && a->size == b->size && same_time(a->mtime, b->mtime) &&
-	       same_time(a->ctime, b->ctime);
-}
-
-static struct files_stamp stamp_of(const struct stat *st)
-{
-	return (struct files_stamp){
-		.dev = st->st_dev, .ino = st->st_ino, .size = st->st_size, .mtime = st->st_mtim, .ctime = st->st_ctim
-	};
-}
-
-static struct files_stamp look(const char *path)
+static struct stamp look(const char *path)
 {
 	struct stat st;
-	return stat(path, &st) == 0 ? stamp_of(&st) : (struct files_stamp){ 0 };
+	return stat(path, &st) == 0 ? stamp_of(&st) : (struct stamp){ 0 };
 }
 
 bool files_add(struct files *f, const char *path, enum table_form form)
@@ -101,11 +85,11 @@ static bool is_due(struct files *f, bool anyway)
 	bool changed = false, still = true;
 	for (size_t i = 0; i < f->n; i++) {
 		struct files_one *one = &f->all[i];
-		struct files_stamp stamp = look(one->path);
+		struct stamp stamp = look(one->path);
 		msec age = now - (SECONDS(stamp.mtime.tv_sec) + stamp.mtime.tv_nsec / 1000000);
-		if (!same(&stamp, &one->read)) {
+		if (!stamp_eq(&stamp, &one->read)) {
 			changed = true;
-			still = still && (same(&stamp, &one->seen) || age >= STILL);
+			still = still && (stamp_eq(&stamp, &one->seen) || age >= STILL);
 		}
 		one->seen = stamp;
 	}

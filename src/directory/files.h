@@ -9,21 +9,12 @@
 
 #include "base/time.h"
 #include "directory/table.h"
-
-#include <time.h>
-
-/* What stat(2) says of one; all zero: it is not there. */
-struct files_stamp {
-	dev_t dev;
-	ino_t ino;
-	off_t size;
-	struct timespec mtime, ctime;
-};
+#include "io/stamp.h"
 
 struct files_one {
 	const char *path;
 	enum table_form form;
-	struct files_stamp read, seen; /* when the table was made or tried; at the last look */
+	struct stamp read, seen; /* when the table was made or tried; at the last look. All zero: it is not there */
 };
 
 #define FILES_MAX 64
