@@ -109,6 +109,14 @@ bool str_is_utf8(struct str s)
 	return true;
 }
 
+bool str_is_visible(struct str s)
+{
+	for (size_t i = 0; i < s.len; i++)
+		if (s.at[i] <= ' ' || s.at[i] > '~')
+			return false;
+	return true;
+}
+
 bool str_copy_z(char *out, size_t cap, struct str s)
 {
 	if (cap == 0)

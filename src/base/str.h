@@ -56,6 +56,9 @@ struct str str_trim(struct str s);
    UINT64_MAX becomes UINT64_MAX. */
 bool str_u64(struct str s, uint64_t *out);
 
+/* True when s is made of printable characters of ASCII, without a blank (VCHAR of RFC 5234). */
+bool str_is_visible(struct str s);
+
 /* True when s is well-formed UTF-8 (RFC 3629) without NUL. */
 bool str_is_utf8(struct str s);
 

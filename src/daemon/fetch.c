@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/time.h"
+#include "io/secret.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -93,33 +94,23 @@ bool fetch_control(struct fetched *f, const struct endpoint *e, struct err *err)
 
 /* ---- by HTTP ---- */
 
-/* As a listener of protocol http reads its tokens: empty lines and those that begin with # do not count. */
-static bool is_token(struct str line)
-{
-	for (size_t i = 0; i < line.len; i++)
-		if (line.at[i] <= ' ' || line.at[i] > '~')
-			return false;
-	return line.len && line.at[0] != '#';
-}
-
-/* The first one of the file. */
+/* The first one of the file, as a listener of protocol http reads it. */
 static void put_token(struct buf *out, const char *file)
 {
-	char line[TOKEN_MAX];
-	bool found = false;
-	FILE *in = file ? fopen(file, "re") : NULL;
-	while (in && !found && fgets(line, sizeof(line), in)) {
-		struct str token = { line, strcspn(line, "\r\n") };
-		found = is_token(token);
-		if (!found)
-			continue;
+	const struct secret_rule rule = { .owner = SECRET_OF_ANYBODY };
+	struct secret text;
+	if (!file || secret_read(&text, file, &rule, NULL) != SECRET_READ)
+		return;
+	struct str rest = { text.at, text.len }, token;
+	do
+		token = secret_next(&rest);
+	while (token.at && (token.len > TOKEN_MAX || !str_is_visible(token)));
+	if (token.at) {
 		buf_puts(out, "Authorization: Bearer ");
 		buf_put(out, token);
 		buf_puts(out, "\r\n");
 	}
-	if (in)
-		fclose(in);
-	explicit_bzero(line, sizeof(line));
+	secret_done(&text);
 }
 
 /* Takes the head away. HTTP/1.0 was asked for, so the body ends with the connection. */

@@ -200,8 +200,8 @@ const struct opt ldap_opts[] = {
 		.offset = ROW(password_file),
 		.check = check_file,
 		.help = "The file whose first line is the password of bind_dn. Those who are neither its owner nor in "
-			"its group must not be able to read it. It is read at each connection, so that a new password "
-			"needs no restart." },
+			"its group must not be able to read it, and only its owner to write it. It is read at each "
+			"connection, so that a new password needs no restart." },
 	{ .name = "timeout",
 		.type = OPT_DURATION,
 		.offset = ROW(timeout),

@@ -1,12 +1,11 @@
 #include "directory/ldap_link.h"
 
+#include "io/secret.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <time.h>
-#include <unistd.h>
 
 #define SHUN SECONDS(30) /* how long a server that failed is tried last */
 #define NO_WORDS "(unknown error code)" /* what libldap says of a certificate that is not good */
@@ -93,13 +92,11 @@ static void say(struct ldap_link *l, const char *uri, const char *doing, int res
 	ldap_memfree(own);
 }
 
-static bool say_file(const char *path, const char *why, struct buf *note)
+static void say_file(const struct err *why, struct buf *note)
 {
 	if (note->len)
 		buf_puts(note, "; ");
-	buf_put_clean(note, str_of(path));
-	buf_printf(note, ": %s", why);
-	return false;
+	buf_put_clean(note, str_of(why->text));
 }
 
 /* ---- patience ---- */
@@ -176,48 +173,31 @@ static void on_disconnect(LDAP *ld, Sockbuf *socket, struct ldap_conncb *callbac
 
 /* ---- connecting ---- */
 
-/* The first line of the password file into `out`. */
-static bool read_password(const char *path, struct buf *out, struct buf *note)
+/* Without a password the server would take us for nobody, and succeed. */
+static bool read_password(const char *path, char password[PASSWORD_MAX], struct err *err)
 {
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
-		return say_file(path, strerror(errno), note);
-	const char *wrong = NULL;
-	ssize_t n = -1;
-	if (fstat(fd, &st) != 0)
-		wrong = strerror(errno);
-	else if (!S_ISREG(st.st_mode))
-		wrong = "it is no regular file";
-	else if (st.st_mode & (S_IROTH | S_IWOTH))
-		wrong = "others may read or write it, chmod o= it";
-	else if ((n = read(fd, out->at, out->cap)) < 0)
-		wrong = strerror(errno);
-	close(fd);
-	if (wrong)
-		return say_file(path, wrong, note);
-	out->len = str_find((struct str){ out->at, (size_t)n }, '\n');
-	if (out->len && out->at[out->len - 1] == '\r')
-		out->len--;
-	if (out->len == 0 || out->len == out->cap)
-		return say_file(path, out->len ? "its first line is too long" : "its first line is empty", note);
-	return true;
+	return secret_line(password, PASSWORD_MAX, path, err) == SECRET_READ &&
+	       (password[0] || err_set(err, "%s: the first line is empty", path));
 }
 
 static bool bind_as(struct ldap_link *l, const char *uri, struct buf *note)
 {
-	char text[PASSWORD_MAX];
-	struct buf password = BUF(text);
+	char password[PASSWORD_MAX];
+	struct err err;
+	int result = LDAP_SUCCESS;
 	if (!l->conf->bind_dn)
 		return true;
-	if (!read_password(l->conf->password_file, &password, note))
-		return false;
-	struct berval secret = { .bv_val = text, .bv_len = password.len };
-	int result = ldap_sasl_bind_s(l->ld, l->conf->bind_dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
-	explicit_bzero(text, sizeof(text));
-	if (result != LDAP_SUCCESS)
+	bool known = read_password(l->conf->password_file, password, &err);
+	if (known) {
+		struct berval secret = { .bv_val = password, .bv_len = strlen(password) };
+		result = ldap_sasl_bind_s(l->ld, l->conf->bind_dn, LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
+	}
+	explicit_bzero(password, sizeof(password));
+	if (!known)
+		say_file(&err, note);
+	else if (result != LDAP_SUCCESS)
 		say(l, uri, "bind: ", result, note);
-	return result == LDAP_SUCCESS;
+	return known && result == LDAP_SUCCESS;
 }
 
 static int set_timeouts(LDAP *ld, msec left)

@@ -35,8 +35,9 @@ const struct opt sql_opts[] = {
 		.offset = ROW(password_file),
 		.check = check_password_file,
 		.help = "The file whose first line is the password. Those who are neither its owner nor in its group "
-			"must not be able to read it. It is read at each connection, so that a new password needs no "
-			"restart." },
+			"must not be able to read it, and only its owner to write it. It is read at each connection, "
+			"so "
+			"that a new password needs no restart." },
 	{ .name = "preset",
 		.type = OPT_CHOICE,
 		.offset = ROW(preset),

@@ -5,9 +5,6 @@
 #include "io/secret.h"
 #include "io/sql_driver.h"
 
-#include <errno.h>
-#include <unistd.h>
-
 static int hex(char c)
 {
 	if (c >= '0' && c <= '9')
@@ -128,13 +125,13 @@ void sql_place_put(const struct sql_place *p, struct buf *out)
 
 bool sql_password_read(char out[SQL_PASSWORD_MAX], const char *path, struct err *err)
 {
-	return secret_read(out, SQL_PASSWORD_MAX, path, err);
+	return secret_line(out, SQL_PASSWORD_MAX, path, err) == SECRET_READ;
 }
 
 bool sql_password_check(const char *path, struct err *err)
 {
 	char password[SQL_PASSWORD_MAX];
-	bool good = (access(path, R_OK) != 0 && errno == EACCES) || sql_password_read(password, path, err);
+	enum secret_state state = secret_line(password, sizeof(password), path, err);
 	explicit_bzero(password, sizeof(password));
-	return good;
+	return state != SECRET_BAD;
 }

@@ -44,7 +44,7 @@ static bool add_token(struct remote_http *h, const char *path, struct err *err)
 {
 	char token[TOKEN_MAX], text[TOKEN_MAX + 32];
 	struct buf line = BUF(text);
-	bool good = secret_read(token, sizeof(token), path, err);
+	bool good = secret_line(token, sizeof(token), path, err) == SECRET_READ;
 	if (good && (!*token || !is_printable(token)))
 		good = err_set(err, "%s: the first line is no token", path);
 	if (good) {

@@ -263,7 +263,7 @@ def test_password(own, folder, quotagate):
     server.stop()
     server.start()
     assert ask(daemon, "nobody@example.org").startswith("451")
-    daemon.says("others may read or write it")
+    daemon.says("others can neither read nor write")
 
 
 def test_stopped_and_stuck(own, folder, quotagate):

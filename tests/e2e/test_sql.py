@@ -275,7 +275,7 @@ def test_a_password_that_all_may_read(listener, idle_quotagate, folder, mail):
     gate = idle_quotagate(configuration(folder, mail, listener.options("mail", secret=known), "preset = postfixadmin"))
     done = gate.check("joe@example.org")
     assert done.returncode == 2
-    assert "quotagate.conf:6: " in done.stderr and "by others" in done.stderr
+    assert "quotagate.conf:6: " in done.stderr and "others can neither read nor write" in done.stderr
 
 
 def test_a_password_in_the_uri(listener, idle_quotagate, folder, mail):

@@ -225,7 +225,7 @@ static void test_passwords(void **state)
 	assert_string_equal(out, "");
 	write_password("secret", 6, 0644);
 	assert_false(sql_password_read(out, database, &err));
-	assert_non_null(strstr(err.text, "by others"));
+	assert_non_null(strstr(err.text, "others can neither read nor write"));
 	assert_false(sql_password_check(database, &err));
 	write_password("a\0b", 3, 0600);
 	assert_false(sql_password_read(out, database, &err));
