@@ -12,6 +12,7 @@
 #include <stdio.h>
 
 struct check {
+	struct safe safe;
 	struct engine engine;
 	struct report report;
 	struct ask ask;
@@ -152,7 +153,7 @@ int command_check(const struct command_line *line)
 	static struct check check;
 	struct check *c = &check;
 	struct err err;
-	struct config *config = config_read(line->file, config_use_here());
+	struct config *config = config_read(line->file, config_use_here(), &c->safe);
 	if (!config || config_print_errors(config)) {
 		config_put(config);
 		return EXIT_USAGE;
@@ -169,5 +170,6 @@ int command_check(const struct command_line *line)
 	report_stop(&c->report);
 	engine_close(&c->engine);
 	config_put(config);
+	safe_done(&c->safe);
 	return c->refused ? EXIT_REFUSED : c->unanswered ? EXIT_UNANSWERED : EXIT_OK;
 }

@@ -28,7 +28,7 @@ static void settle_user(struct config *c, enum config_use use)
 	const struct conf_section *top = conf_section_get(c->conf, "", NULL);
 	struct user u = { geteuid(), getegid() };
 	const char *name = c->top->user;
-	c->root = use == CONFIG_RUN_AS_ROOT || use == CONFIG_RENEW;
+	c->root = use == CONFIG_RUN_AS_ROOT;
 	/* root looks at it as if it were to start the daemon: secrets are to be that user's. */
 	if (!name && (c->root || (use == CONFIG_LOOK && rights_may_switch())))
 		name = config_find_user("quotagate", &u) ? "quotagate" : "nobody";
@@ -66,10 +66,10 @@ struct seal_keys *config_read_keys(
 {
 	struct err err;
 	struct seal_keys *keys = NULL;
-	if (!path || use == CONFIG_RENEW)
+	if (!path || !c->safe)
 		return NULL;
-	enum keyfile_outcome outcome = keyfile_read(&keys, path, c->uid, &err);
-	if (outcome == KEYFILE_BAD || (outcome == KEYFILE_FORBIDDEN && use != CONFIG_LOOK))
+	enum secret_state state = keyfile_read(&keys, c->safe, path, c->uid, &err);
+	if (state == SECRET_BAD || (state == SECRET_FORBIDDEN && use != CONFIG_LOOK))
 		conf_complain(c->conf, s, "key_file", "%s", err.text);
 	return keys;
 }
@@ -300,7 +300,7 @@ static bool reserve(struct config *c)
 	return c->listeners != NULL;
 }
 
-struct config *config_read(const char *file, enum config_use use)
+struct config *config_read(const char *file, enum config_use use, struct safe *safe)
 {
 	size_t n;
 	struct config *c = calloc(1, sizeof(*c));
@@ -308,6 +308,7 @@ struct config *config_read(const char *file, enum config_use use)
 		return NULL;
 	const struct conf_kind *kinds = registry_kinds(&n);
 	c->references = 1;
+	c->safe = safe;
 	c->conf = conf_read(file, kinds, n);
 	if (!c->conf || !reserve(c)) {
 		config_put(c);

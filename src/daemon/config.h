@@ -13,6 +13,7 @@
 #include "io/endpoint.h"
 #include "io/log.h"
 #include "io/nursery.h"
+#include "io/safe.h"
 #include "store/blocking.h"
 
 /* What the configuration is read for. */
@@ -20,7 +21,6 @@ enum config_use {
 	CONFIG_LOOK, /* to be shown: rights do not matter */
 	CONFIG_RUN, /* to be worked with by an ordinary user: no store may be another user's */
 	CONFIG_RUN_AS_ROOT, /* started as root: the daemon becomes its user, helpers become theirs */
-	CONFIG_RENEW, /* the same, read by a nursery that was root's, for its helpers: keys are not for them */
 };
 
 /* Whom the helper processes of a store or directory become. */
@@ -64,6 +64,7 @@ struct config_listener {
 struct config {
 	unsigned references;
 	struct conf *conf;
+	struct safe *safe; /* of the reader; may be null */
 	const struct options_top *top;
 	const struct options_rules *rules;
 	const struct options_cache *cache;
@@ -77,7 +78,7 @@ struct config {
 	struct gate_conf gate;
 	struct gate_size size;
 
-	bool root; /* read for CONFIG_RUN_AS_ROOT or CONFIG_RENEW */
+	bool root; /* read for CONFIG_RUN_AS_ROOT */
 	const char *user; /* whom the daemon becomes; null when not root */
 	uid_t uid;
 	gid_t gid;
@@ -96,8 +97,9 @@ struct config {
 	struct network *clients; /* of the bypass */
 };
 
-/* Reads and checks. Null only when out of memory; conf_errors(c->conf) tells whether it may be used. */
-struct config *config_read(const char *file, enum config_use);
+/* Reads and checks. Null only when out of memory; conf_errors(c->conf) tells whether it may be used. Key files are read by
+   way of `safe`, which outlives the config; null: they are not, for nobody here has use for a key. */
+struct config *config_read(const char *file, enum config_use, struct safe *safe);
 
 struct config *config_get(struct config *);
 void config_put(struct config *);

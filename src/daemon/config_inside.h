@@ -18,7 +18,8 @@ bool config_is_kind(const struct conf_section *, const char *kind);
 void config_settle_helper(
 	struct config *, const struct conf_section *, const char *name, enum config_use, struct config_helper *);
 
-/* The keys of a section's key_file, null: it names none, or they cannot be had, which was complained of. */
+/* The keys of a section's key_file, null: it names none, or they are not wanted, or they cannot be had, which was complained
+   of. */
 struct seal_keys *config_read_keys(struct config *, const struct conf_section *, const char *path, enum config_use);
 
 /* ---- config_route.c: stores, directories and domains, and the plan of the nursery ---- */

@@ -23,6 +23,7 @@
 struct serve {
 	char *file;
 	enum config_use use; /* as it was at the start */
+	struct safe safe;
 	struct engine engine;
 	struct list listeners;
 	unsigned next_number;
@@ -63,7 +64,7 @@ static void raise_descriptors(const struct config *c)
 static bool reread(void *arg, struct nursery_plan *plan, struct err *err)
 {
 	const struct serve *s = arg;
-	struct config *c = config_read(s->file, s->use == CONFIG_RUN_AS_ROOT ? CONFIG_RENEW : s->use);
+	struct config *c = config_read(s->file, s->use, NULL);
 	if (!c)
 		return err_set(err, "out of memory");
 	if (conf_errors(c->conf))
@@ -243,7 +244,7 @@ static void count_reload(struct counters *c, bool applied)
 static void reload(struct serve *s)
 {
 	struct err err = { "out of memory" };
-	struct config *c = config_read(s->file, s->use);
+	struct config *c = config_read(s->file, s->use, &s->safe);
 	size_t wrong = c ? conf_errors(c->conf) : 1;
 	if (c && wrong)
 		err_set(&err, "%s", conf_error(c->conf, 0));
@@ -255,6 +256,7 @@ static void reload(struct serve *s)
 		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\"", conf_error(c->conf, i));
 	count_reload(s->engine.counters, applied);
 	if (applied) {
+		safe_sweep(&s->safe);
 		raise_descriptors(c);
 		log_line(LOG_LEVEL_INFO, "event=reloaded file=%s", s->file);
 	} else {
@@ -388,6 +390,7 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 static void end(struct serve *s)
 {
 	engine_close(&s->engine);
+	safe_done(&s->safe);
 	pidfile_close(s->pid_fd, s->pid_file);
 	log_line(LOG_LEVEL_INFO, "event=stopped");
 	log_flush();
@@ -410,7 +413,7 @@ int command_serve(const struct command_line *line)
 	s->pid_fd = -1;
 	s->next_number = 1;
 	list_init(&s->listeners);
-	struct config *c = config_read(s->file, s->use);
+	struct config *c = config_read(s->file, s->use, &s->safe);
 	if (!c || config_print_errors(c))
 		return EXIT_USAGE;
 	if (!prepare(s, c, &fresh, &err)) {
@@ -423,6 +426,7 @@ int command_serve(const struct command_line *line)
 		fprintf(stderr, "quotagate: %s\n", err.text);
 		return EXIT_USAGE;
 	}
+	safe_sweep(&s->safe);
 	log_line(LOG_LEVEL_INFO, "event=started version=" VERSION " file=%s user=%s stores=%zu listeners=%zu", s->file,
 		c->user ? c->user : "-", c->route.n_stores, c->n_listeners);
 	config_put(c);

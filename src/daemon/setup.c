@@ -225,7 +225,7 @@ int command_setup(const struct command_line *line)
 		fprintf(stderr, "quotagate: setup knows postfix, exim and sendmail, not %s\n", mta);
 		return EXIT_USAGE;
 	}
-	struct config *c = config_read(line->file, CONFIG_LOOK);
+	struct config *c = config_read(line->file, CONFIG_LOOK, NULL);
 	if (!c) {
 		fputs("quotagate: out of memory\n", stderr);
 		return EXIT_USAGE;

@@ -33,7 +33,8 @@ int command_config(const struct command_line *line)
 		conf_print_options(kinds, n, stdout, *line->options ? CONF_MAN : CONF_TEXT);
 		return EXIT_OK;
 	}
-	struct config *c = config_read(line->file, CONFIG_LOOK);
+	struct safe safe = { .swept = false };
+	struct config *c = config_read(line->file, CONFIG_LOOK, &safe);
 	if (!c) {
 		fputs("quotagate: out of memory\n", stderr);
 		return EXIT_USAGE;
@@ -44,5 +45,6 @@ int command_config(const struct command_line *line)
 		warn(c);
 	}
 	config_put(c);
+	safe_done(&safe);
 	return wrong ? EXIT_USAGE : EXIT_OK;
 }

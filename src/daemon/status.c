@@ -300,7 +300,7 @@ static int ask(const struct config *c, const struct command_line *line)
 
 int command_status(const struct command_line *line)
 {
-	struct config *c = config_read(line->file, CONFIG_LOOK);
+	struct config *c = config_read(line->file, CONFIG_LOOK, NULL);
 	if (!c) {
 		fputs("quotagate: out of memory\n", stderr);
 		return EXIT_USAGE;

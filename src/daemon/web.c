@@ -71,6 +71,7 @@ static void on_door_closed(uv_handle_t *handle)
 
 static bool kind_prepare(struct listener *l, const struct config_listener *spec, struct err *err)
 {
+	const struct config *c = l->engine->config;
 	struct web *w = l->web;
 	if (!w) {
 		w = l->web = calloc(1, sizeof(*w));
@@ -83,7 +84,7 @@ static bool kind_prepare(struct listener *l, const struct config_listener *spec,
 	if (w->next)
 		web_server_free(w->next);
 	w->next = NULL;
-	if (!web_secrets_read(&w->next_secrets, spec->own, l->engine->config->uid, &l->engine->key, err))
+	if (!web_secrets_read(&w->next_secrets, c->safe, spec->own, c->uid, &l->engine->key, err))
 		return false;
 	bool same = w->server && hash_eq(w->secrets.tls, w->next_secrets.tls);
 	if (!same)

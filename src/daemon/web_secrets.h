@@ -1,13 +1,10 @@
-/* The files of a listener for HTTP: its tokens, its certificate and the key of it. What stands in one is told to nobody. */
+/* The files of a listener for HTTP: its tokens, its certificate and the key of it. */
 #ifndef DAEMON_WEB_SECRETS_H
 #define DAEMON_WEB_SECRETS_H
 
-#include "base/err.h"
 #include "base/hash.h"
-#include "base/str.h"
 #include "front/http.h"
-
-#include <sys/types.h>
+#include "io/safe.h"
 
 #define WEB_TOKENS_MAX 8
 
@@ -16,14 +13,14 @@ struct web_secrets {
 	struct hash
 		tokens[WEB_TOKENS_MAX]; /* under the engine's key: how long a comparison takes tells nothing of them */
 	size_t n_tokens;
-	char *certificate, *private_key; /* NUL-terminated, ours; null: without TLS */
+	struct secret certificate, private_key; /* empty: without TLS, or it has begun */
 	struct hash tls; /* of both; none: without TLS */
 };
 
-/* Reads what the options name. Secrets belong to root or to `daemon`, and others cannot get at them. False with the reason,
-   which begins with the path; then *out is empty. */
-bool web_secrets_read(
-	struct web_secrets *out, const struct http_conf *, uid_t daemon, const struct hash_key *, struct err *);
+/* Reads what the options name, by the rule for the user `daemon`. False with the reason, which begins with the path; then
+   *out is empty. */
+bool web_secrets_read(struct web_secrets *out, struct safe *, const struct http_conf *, uid_t daemon,
+	const struct hash_key *, struct err *);
 
 /* Wipes and frees what is needed only to begin TLS. */
 void web_secrets_forget_tls(struct web_secrets *);

@@ -163,8 +163,8 @@ struct web_server *web_server_new(struct web *w, const struct web_secrets *secre
 		return NULL;
 	}
 	const struct MHD_OptionItem tls[] = {
-		{ MHD_OPTION_HTTPS_MEM_CERT, 0, secrets->certificate },
-		{ MHD_OPTION_HTTPS_MEM_KEY, 0, secrets->private_key },
+		{ MHD_OPTION_HTTPS_MEM_CERT, 0, secrets->certificate.at },
+		{ MHD_OPTION_HTTPS_MEM_KEY, 0, secrets->private_key.at },
 		{ MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)(uintptr_t)TLS_PRIORITIES },
 		{ MHD_OPTION_END, 0, NULL },
 	};
@@ -173,15 +173,15 @@ struct web_server *web_server_new(struct web *w, const struct web_secrets *secre
 	s->web = w;
 	err_set(&s->why, "the library does not say why");
 	/* The logger first: it hears what is wrong with the options behind it. */
-	s->library = MHD_start_daemon(flags | (secrets->certificate ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
+	s->library = MHD_start_daemon(flags | (secrets->certificate.at ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
 		MHD_OPTION_EXTERNAL_LOGGER, on_message, s, MHD_OPTION_NOTIFY_CONNECTION, on_connection, s,
 		MHD_OPTION_NOTIFY_COMPLETED, on_completed, s, MHD_OPTION_URI_LOG_CALLBACK, on_target, s,
 		MHD_OPTION_UNESCAPE_CALLBACK, on_unescape, s, MHD_OPTION_CONNECTION_LIMIT, (unsigned)INT_MAX,
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, WEB_MEMORY, MHD_OPTION_ARRAY, secrets->certificate ? tls : tls + 3,
-		MHD_OPTION_END);
+		MHD_OPTION_CONNECTION_MEMORY_LIMIT, WEB_MEMORY, MHD_OPTION_ARRAY,
+		secrets->certificate.at ? tls : tls + 3, MHD_OPTION_END);
 	if (s->library)
 		return s;
-	err_set(err, "%s: %s", secrets->certificate ? "certificate or private_key" : "HTTP", s->why.text);
+	err_set(err, "%s: %s", secrets->certificate.at ? "certificate or private_key" : "HTTP", s->why.text);
 	free(s);
 	return NULL;
 }

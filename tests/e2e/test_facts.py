@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -290,7 +291,7 @@ def test_a_frontend_takes_a_new_key(quotagate, configuration, keys, port, folder
     (lambda path: os.chown(path, USERS["vmail"], 0), "belongs to root or to the daemon's user"),
     (lambda path: path.write_text("\n# nothing\n"), "no key in it"),
     (lambda path: path.write_text("\ntop secret"), "line 2: a key of less than 16 octets"),
-    (lambda path: path.write_text("x" * 5000), "longer than 4096 octets"),
+    (lambda path: path.write_text("x" * 70000), "longer than 65536 octets"),
     (lambda path: (path.unlink(), path.mkdir()), "regular file"),
     (lambda path: (path.unlink(), os.mkfifo(path)), "regular file"),
 ], ids=["absent", "read by others", "written by the group", "of another user", "empty", "short", "long", "folder", "fifo"])
@@ -316,14 +317,79 @@ def test_a_reload_with_a_bad_key_file_keeps_the_old_key(farm, configuration, key
         assert asker.ask(JOE).state == FOUND
 
 
-def test_helpers_do_not_have_the_key(farm):
+def test_a_key_that_only_root_may_read_outlives_a_reload(quotagate, configuration, keys, port, folder):
+    """The daemon is root no more; but as long as the file has not changed, it knows what stands there."""
+    key, new = Key(), Key()
+    gate = quotagate(configuration(keys(key, group=0, mode=0o600)))
+
+    def reload(more=""):
+        before = len(gate.said())
+        gate.reload(configuration(f'key_file = "{folder}/key"') + more)
+        return until(lambda: re.search("event=reload.*", gate.said()[before:]), "an end of the reload")[0]
+
+    assert reload().startswith("event=reloaded ")
+    assert reload("rules { full_for = 1h }\n").startswith("event=reloaded ")
+    with Asker(port, key) as asker:
+        assert asker.ask(JOE).state == FOUND
+        keys(new, group=0, mode=0o600)
+        said = reload("rules { full_for = 2h }\n")
+        assert "event=reload-failed " in said and "the old configuration stays" in said
+        assert f"{folder}/key: Permission denied: user quotagate may not read it, and it has changed since" in said
+        assert "(chgrp quotagate and chmod 640 it, or restart)" in said
+        assert asker.ask(JOE).state == FOUND, "the old one is in use"
+    keys(new)
+    assert reload().startswith("event=reloaded ")
+    with Asker(port, new) as asker:
+        assert asker.ask(JOE).state == FOUND
+    (folder / "key").chmod(0o600)
+    assert reload().startswith("event=reload-failed "), "it could be anything now"
+    assert new.line not in gate.said() and key.line not in gate.said()
+
+
+def test_a_key_in_a_folder_that_only_root_may_search(quotagate, configuration, keys, folder):
+    key = Key()
+    hidden = folder / "hidden"
+    hidden.mkdir(mode=0o700)
+    keys(key)
+    (folder / "key").rename(hidden / "key")
+    gate = quotagate(configuration(f'key_file = "{hidden}/key"'))
+    gate.reload(gate.configuration.read_text())
+    gate.says(r"event=reload-failed .*hidden/key: Permission denied: user quotagate may not look into its folder, where it "
+              r"may have changed \(chgrp quotagate and chmod 750 it, or restart\)")
+
+
+def test_a_new_key_file_that_only_root_may_read(quotagate, configuration, keys):
+    gate = quotagate(configuration())
+    gate.reload(configuration(keys(Key(), group=0, mode=0o600)))
+    gate.says(r"event=reload-failed .*/key: Permission denied: user quotagate may not read it \(chgrp quotagate and chmod 640")
+
+
+@pytest.mark.parametrize("reloaded", [False, True])
+def test_helpers_do_not_have_the_key(farm, configuration, folder, reloaded):
     gate, key = farm
-    processes = list(gate.family())
+    if reloaded:
+        before = relatives(gate)
+        gate.reload(configuration(f'key_file = "{folder}/key"').replace("rule = courier", "rule = fits"))
+        until(lambda: len(relatives(gate)) >= 3 and not relatives(gate) & before, "all helpers are others")
+    processes = relatives(gate)
     assert len(processes) >= 3, "the nursery and two helpers"
     assert key.octets in memory(gate.pid()), "so this would be seen"
     for pid in processes:
         assert key.octets not in memory(pid)
         assert key.line.encode() not in memory(pid)
+
+
+def relatives(gate):
+    """The nursery and the helpers, also of a nursery whose parent has ended: no other process has this command line."""
+    found = set()
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                if os.fsencode(gate.configuration) in (entry / "cmdline").read_bytes().split(b"\0"):
+                    found.add(int(entry.name))
+            except OSError:
+                continue
+    return found - {gate.pid()}
 
 
 def memory(pid):

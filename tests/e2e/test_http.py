@@ -483,6 +483,35 @@ def test_tokens_change_with_a_reload(start, folder, port):
         assert client.ask("GET", "/metrics", Authorization="Bearer another-token-of-ours")[0] == 200
 
 
+def reload(gate):
+    """What became of it."""
+    before = len(gate.said())
+    gate.signal(signal.SIGHUP)
+    return until(lambda: re.search("event=reload.*", gate.said()[before:]), "an end of the reload")[0]
+
+
+def for_root_alone(path):
+    os.chown(path, 0, 0)
+    path.chmod(0o600)
+
+
+def test_tokens_that_only_root_may_read_outlive_a_reload(start, folder, port):
+    path = token_file(folder)
+    for_root_alone(path)
+    gate = start(f'token_file = "{path}"')
+    with Client(port, Authorization=f"Bearer {TOKEN}") as client, Client(port, Authorization="Bearer b" + TOKEN) as other:
+        assert reload(gate).startswith("event=reloaded ")
+        assert (client.get("/metrics")[0], other.get("/metrics")[0]) == (200, 401)
+        token_file(folder, f"b{TOKEN}\n")
+        for_root_alone(path)
+        said = reload(gate)
+        assert said.startswith("event=reload-failed ") and "chgrp quotagate and chmod 640 it, or restart" in said
+        assert (client.get("/metrics")[0], other.get("/metrics")[0]) == (200, 401)
+        token_file(folder, f"b{TOKEN}\n")
+        assert reload(gate).startswith("event=reloaded ")
+        assert (client.get("/metrics")[0], other.get("/metrics")[0]) == (401, 200)
+
+
 @pytest.mark.parametrize("text,mode,why", [("short\n", 0o640, "16"), ("# none\n", 0o640, "no token"),
                                            (TOKEN, 0o644, "others"), (TOKEN, 0o660, "group"), (None, 0o640, "No such")])
 def test_token_files_that_are_refused(idle_quotagate, boxes, folder, port, text, mode, why):
@@ -552,6 +581,27 @@ def test_another_certificate_with_a_reload(start, certificates, port):
     gate.signal(signal.SIGHUP)
     gate.says("event=reload-failed .*certificate")
     assert curl(*trust, f"https://127.0.0.1:{port}/healthz") == "ok\n"
+
+
+def test_a_private_key_that_only_root_may_read_outlives_a_reload(start, certificates, port):
+    for_root_alone(certificates.key)
+    gate = start(tls(certificates))
+    first = serial(port, certificates)
+    assert reload(gate).startswith("event=reloaded ")
+    certificates.renew("IP:127.0.0.1,DNS:other")
+    assert reload(gate).startswith("event=reloaded "), "the key belongs to the new certificate too"
+    second = serial(port, certificates)
+    assert second != first
+    certificates.key.write_text(certificates.key.read_text() + "\n")
+    certificates.renew("IP:127.0.0.1,DNS:third")
+    said = reload(gate)
+    assert said.startswith("event=reload-failed ") and str(certificates.key) in said
+    assert "chgrp quotagate and chmod 640 it, or restart" in said
+    assert serial(port, certificates) == second
+    certificates.key.chmod(0o640)
+    os.chown(certificates.key, 0, USERS["quotagate"])
+    assert reload(gate).startswith("event=reloaded ")
+    assert serial(port, certificates) not in (first, second)
 
 
 @pytest.mark.parametrize("options", ['certificate = "/x"', 'private_key = "/x"'])
