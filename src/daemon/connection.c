@@ -332,13 +332,8 @@ void connection_start(struct stream *s, bool ok)
 		stream_close(s);
 		return;
 	}
-	struct front_peer peer = { .host = str_of(c->host),
-		.key = &l->engine->key,
-		.keys = l->spec->keys,
-		.now = now_of(c),
-		.wall = engine_wall(),
-		.listener = l->number,
-		.connection = ++l->engine->connections };
+	struct front_peer peer = listener_peer(l, c->host);
+	peer.connection = ++l->engine->connections;
 	l->spec->front->start(c->session, l->spec->own, l->shared, &peer);
 	s->quick_ack = l->spec->front->quick_ack && c->host[0];
 	c->ask.done = on_answer;

@@ -115,39 +115,15 @@ static void on_answer(struct ask *ask, msec now)
 	leave(x);
 }
 
-static enum front_step feed(struct exchange *x, struct str in, size_t *eaten, struct query *q, struct buf *out)
-{
-	const struct front *front = front_of(x->listener);
-	enum front_step step = front->feed(x->session, in, eaten, q, out);
-	if (step == FRONT_MORE && front->feed_last)
-		step = front->feed_last(x->session, in, eaten, q, out);
-	const char *complaint = front->complaint ? front->complaint(x->session) : NULL;
-	if (step == FRONT_MORE)
-		listener_complain(x->listener, x->host, "the request ends too early");
-	else if (complaint && step != FRONT_ENDED && step != FRONT_ABANDONED)
-		listener_complain(x->listener, x->host, complaint);
-	return step;
-}
-
-/* Asks the front until it has a question or an answer. False: the gate's answer will come later. */
-static bool converse(struct exchange *x, struct str in, struct buf *out)
+/* False: the gate's answer will come later. */
+static bool answer(struct exchange *x, struct str in, struct buf *out)
 {
 	struct listener *l = x->listener;
-	struct gate *gate = l->engine->gate;
-	enum front_step step = FRONT_ENDED;
-	while (in.len && (step == FRONT_ENDED || step == FRONT_ABANDONED)) {
-		struct query q = { 0 };
-		size_t eaten = 0;
-		step = feed(x, in, &eaten, &q, out);
-		if (step == FRONT_ENDED || step == FRONT_ABANDONED)
-			gate_end(gate, q.transaction, step == FRONT_ABANDONED, engine_now(l->engine));
-		x->ask.query = q;
-		in = str_from(in, eaten);
-	}
+	enum front_step step = listener_take(l, front_of(l), x->session, x->host, in, &x->ask.query, out);
 	l->stats.requests += step != FRONT_MORE;
 	if (step != FRONT_ASK)
 		return true;
-	gate_ask(gate, &x->ask, engine_now(l->engine));
+	gate_ask(l->engine->gate, &x->ask, engine_now(l->engine));
 	if (x->ask.active)
 		return false;
 	listener_answer(l, &x->ask, x->session, out);
@@ -159,16 +135,11 @@ static void begin(struct exchange *x, struct str in)
 	struct listener *l = x->listener;
 	char space[FRONT_DATAGRAM_MAX];
 	struct buf out = BUF(space);
-	const struct front_peer peer = { .host = str_of(x->host),
-		.key = &l->engine->key,
-		.keys = l->spec->keys,
-		.now = engine_now(l->engine),
-		.wall = engine_wall(),
-		.listener = l->number };
+	const struct front_peer peer = listener_peer(l, x->host);
 	memcpy(x->request, in.at, in.len);
 	front_of(l)->start(x->session, l->spec->own, l->shared, &peer);
 	x->working = true;
-	bool answered = converse(x, (struct str){ x->request, in.len }, &out);
+	bool answered = answer(x, (struct str){ x->request, in.len }, &out);
 	x->working = false;
 	if (!answered) {
 		list_insert(&l->asking, &x->link);

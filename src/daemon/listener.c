@@ -110,14 +110,58 @@ void listener_decided(struct listener *l, const struct ask *ask)
 	engine_see(l->engine, ask);
 }
 
+/* True when this step said that the query's transaction is over. */
+static bool is_over(struct listener *l, enum front_step step, const struct query *q)
+{
+	if (step != FRONT_ENDED && step != FRONT_ABANDONED)
+		return false;
+	gate_end(l->engine->gate, q->transaction, step == FRONT_ABANDONED, engine_now(l->engine));
+	return true;
+}
+
+enum front_step listener_write(
+	struct listener *l, const struct front *front, void *session, const struct ask *ask, struct buf *out)
+{
+	enum front_step step = front->answer(session, &ask->query, &ask->answer, out);
+	return is_over(l, step, &ask->query) ? FRONT_SEND : step;
+}
+
 enum front_step listener_answer(struct listener *l, struct ask *ask, void *session, struct buf *out)
 {
 	listener_decided(l, ask);
-	enum front_step step = l->spec->front->answer(session, &ask->query, &ask->answer, out);
-	if (step != FRONT_ENDED && step != FRONT_ABANDONED)
-		return step;
-	gate_end(l->engine->gate, ask->query.transaction, step == FRONT_ABANDONED, engine_now(l->engine));
-	return FRONT_SEND;
+	return listener_write(l, l->spec->front, session, ask, out);
+}
+
+struct front_peer listener_peer(const struct listener *l, const char *host)
+{
+	return (struct front_peer){ .host = str_of(host),
+		.key = &l->engine->key,
+		.keys = l->spec->keys,
+		.now = engine_now(l->engine),
+		.wall = engine_wall(),
+		.listener = l->number };
+}
+
+enum front_step listener_take(struct listener *l, const struct front *front, void *session, const char *host,
+	struct str request, struct query *q, struct buf *out)
+{
+	enum front_step step = FRONT_SEND;
+	bool goes_on = true;
+	while (goes_on && request.len) {
+		size_t eaten = 0;
+		*q = (struct query){ .size = 0 };
+		step = front->feed(session, request, &eaten, q, out);
+		if (step == FRONT_MORE && front->feed_last)
+			step = front->feed_last(session, request, &eaten, q, out);
+		const char *complaint = front->complaint ? front->complaint(session) : NULL;
+		goes_on = is_over(l, step, q);
+		if (step == FRONT_MORE)
+			listener_complain(l, host, "the request ends too early");
+		else if (complaint && !goes_on)
+			listener_complain(l, host, complaint);
+		request = str_from(request, eaten);
+	}
+	return step;
 }
 
 /* ---- the server's calls ---- */

@@ -108,4 +108,18 @@ void listener_decided(struct listener *, const struct ask *);
 /* The same, and the front writes the answer. FRONT_SEND or FRONT_CLOSE. */
 enum front_step listener_answer(struct listener *, struct ask *, void *session, struct buf *out);
 
+/* What a front is told of a client at `host`, which lasts as long as the peer is used. */
+struct front_peer listener_peer(const struct listener *, const char *host);
+
+/* For requests that come as a whole. The front may be another one than the listener's: HTTP carries messages. */
+
+/* Feeds `request`, all that will come, until the front has a question or an answer. FRONT_ASK: *q is the question; else `out`
+   has the answer, when there is one. What is wrong is complained of, and transactions that the request ends are over. */
+enum front_step listener_take(struct listener *, const struct front *, void *session, const char *host,
+	struct str request, struct query *q, struct buf *out);
+
+/* The front writes the gate's answer. FRONT_SEND or FRONT_CLOSE. */
+enum front_step listener_write(
+	struct listener *, const struct front *, void *session, const struct ask *, struct buf *out);
+
 #endif

@@ -26,45 +26,18 @@ static void put_message(struct web_client *c, const struct buf *out)
 static void on_answer(struct web_client *c)
 {
 	struct web_request *r = &c->request;
-	struct listener *l = web_listener(c);
 	char space[FRONT_DATAGRAM_MAX];
 	struct buf out = BUF(space);
-	enum front_step step = r->facts->answer(r->session, &r->ask.query, &r->ask.answer, &out);
-	if (step == FRONT_ENDED || step == FRONT_ABANDONED)
-		gate_end(l->engine->gate, r->ask.query.transaction, step == FRONT_ABANDONED, engine_now(l->engine));
+	listener_write(web_listener(c), r->facts, r->session, &r->ask, &out);
 	put_message(c, &out);
 }
 
-static enum front_step feed(struct web_client *c, struct str in, size_t *eaten, struct buf *out)
+static void take(struct web_client *c, struct str in)
 {
-	const struct front *front = c->request.facts;
-	void *session = c->request.session;
-	struct query *q = &c->request.ask.query;
-	*q = (struct query){ .size = 0 };
-	enum front_step step = front->feed(session, in, eaten, q, out);
-	if (step == FRONT_MORE && front->feed_last)
-		step = front->feed_last(session, in, eaten, q, out);
-	const char *complaint = front->complaint ? front->complaint(session) : NULL;
-	if (complaint && step != FRONT_ENDED && step != FRONT_ABANDONED)
-		listener_complain(web_listener(c), c->host, complaint);
-	return step;
-}
-
-static void converse(struct web_client *c, struct str in)
-{
-	struct gate *gate = web_listener(c)->engine->gate;
+	struct web_request *r = &c->request;
 	char space[FRONT_DATAGRAM_MAX];
 	struct buf out = BUF(space);
-	enum front_step step = FRONT_ENDED;
-	while (in.len && (step == FRONT_ENDED || step == FRONT_ABANDONED)) {
-		size_t eaten = 0;
-		step = feed(c, in, &eaten, &out);
-		if (step == FRONT_ENDED || step == FRONT_ABANDONED)
-			gate_end(gate, c->request.ask.query.transaction, step == FRONT_ABANDONED,
-				engine_now(web_listener(c)->engine));
-		in = str_from(in, eaten);
-	}
-	if (step == FRONT_ASK)
+	if (listener_take(web_listener(c), r->facts, r->session, c->host, in, &r->ask.query, &out) == FRONT_ASK)
 		web_ask(c, on_answer);
 	else
 		put_message(c, &out);
@@ -80,12 +53,7 @@ void web_facts(struct web_client *c)
 		web_refuse(r, MHD_HTTP_NOT_FOUND, "no messages are taken here: there is no key_file");
 		return;
 	}
-	struct front_peer peer = { .host = str_of(c->host),
-		.key = &l->engine->key,
-		.keys = l->spec->keys,
-		.now = engine_now(l->engine),
-		.wall = engine_wall(),
-		.listener = l->number };
+	const struct front_peer peer = listener_peer(l, c->host);
 	void *shared = engine_shared(l->engine, front);
 	r->session = calloc(1, front->session_size);
 	if (!r->session || !shared)
@@ -93,5 +61,5 @@ void web_facts(struct web_client *c)
 	r->facts = front;
 	r->config = config_get(l->config);
 	front->start(r->session, &conf->facts, shared, &peer);
-	converse(c, (struct str){ r->body ? r->body : "", r->body_len });
+	take(c, (struct str){ r->body ? r->body : "", r->body_len });
 }
