@@ -1,47 +1,13 @@
 /* Replays tests/cases/address.cases, each input right before a page that may not be read; and copies. */
 #include "core/address.h"
 
+#include "brink.h"
 #include "cases.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cmocka.h>
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 static const char *const faults[] = { "ok", "empty", "too-long", "control", "quote", "domain" };
 static const char *const folds[] = { "all", "domain", "none" };
-
-static char *page_end; /* of a readable page; the next one is not */
-
-static int map_pages(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + page, page, PROT_NONE) != 0)
-		return -1;
-	page_end = at + page;
-	return 0;
-}
-
-static int unmap_pages(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	return munmap(page_end - page, 2 * page);
-}
-
-/* The same octets, ending where reading further is a crash. */
-static struct str at_page_end(struct str s)
-{
-	char *at = page_end - s.len;
-	memcpy(at, s.at, s.len);
-	return (struct str){ at, s.len };
-}
 
 static unsigned hex_digit(char c)
 {
@@ -95,7 +61,7 @@ static void replay_parse(struct cases *cases, enum fold fold, struct str in, str
 	char got_text[2048], want_text[2048];
 	struct buf got = BUF(got_text), want = BUF(want_text);
 	struct address a;
-	enum address_fault fault = address_parse(&a, at_page_end(in), fold);
+	enum address_fault fault = address_parse(&a, at_brink(in), fold);
 	expand(&want, column(&rest));
 	if (want.at[0] != '!') {
 		buf_puts(&want, " | ");
@@ -190,5 +156,5 @@ int main(void)
 		cmocka_unit_test(a_copy_stands_by_itself),
 		cmocka_unit_test(a_fault_leaves_nothing_behind),
 	};
-	return cmocka_run_group_tests(tests, map_pages, unmap_pages);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }

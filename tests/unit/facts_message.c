@@ -4,36 +4,10 @@
  */
 #include "wire/facts_message.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "brink.h"
 
 #define SPACE 4096
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = at + SPACE;
-	return 0;
-}
-
-static struct str place(struct str s)
-{
-	char *at = space_end - s.len;
-	if (s.len)
-		memcpy(at, s.at, s.len);
-	return (struct str){ at, s.len };
-}
 
 static const struct facts_request question = {
 	.kind = FACTS_QUESTION,
@@ -102,7 +76,7 @@ static void test_question(void **state)
 	assert_true(facts_request_encode(&out, &question));
 	assert_int_equal(out.len, sizeof(want));
 	assert_memory_equal(got, want, sizeof(want));
-	assert_int_equal(facts_request_decode(&back, place(buf_str(&out))), out.len);
+	assert_int_equal(facts_request_decode(&back, at_brink(buf_str(&out))), out.len);
 	assert_true(str_eq(back.address, question.address));
 	memset(got, 0, sizeof(got));
 	out.len = 0;
@@ -119,7 +93,7 @@ static void test_reply(void **state)
 	facts_reply_encode(&out, &reply, FACTS_REQUEST_MIN);
 	assert_int_equal(out.len, sizeof(want));
 	assert_memory_equal(got, want, sizeof(want));
-	assert_int_equal(facts_reply_decode(&back, place(buf_str(&out))), out.len);
+	assert_int_equal(facts_reply_decode(&back, at_brink(buf_str(&out))), out.len);
 	assert_true(str_eq(back.note, reply.note));
 	memset(got, 0, sizeof(got));
 	out.len = 0;
@@ -204,14 +178,14 @@ static void test_changes(void **state)
 	for (size_t i = 0; i < COUNT(request_changes); i++) {
 		char text[FACTS_REQUEST_MIN], good[FACTS_REQUEST_MIN] = QUESTION;
 		make(text, sizeof(text), good, &request_changes[i]);
-		if ((facts_request_decode(&q, place((struct str){ text, sizeof(text) })) > 0) !=
+		if ((facts_request_decode(&q, at_brink((struct str){ text, sizeof(text) })) > 0) !=
 			request_changes[i].good)
 			fail_msg("request %zu, octet %zu", i, request_changes[i].at);
 	}
 	for (size_t i = 0; i < COUNT(reply_changes); i++) {
 		char text[sizeof(REPLY) - 1 + SEAL_OCTETS];
 		make(text, sizeof(text), REPLY, &reply_changes[i]);
-		if ((facts_reply_decode(&p, place((struct str){ text, sizeof(text) })) > 0) != reply_changes[i].good)
+		if ((facts_reply_decode(&p, at_brink((struct str){ text, sizeof(text) })) > 0) != reply_changes[i].good)
 			fail_msg("reply %zu, octet %zu", i, reply_changes[i].at);
 	}
 }
@@ -226,13 +200,13 @@ static void test_lengths(void **state)
 	(void)state;
 	assert_true(facts_request_encode(&out, &question));
 	for (size_t len = 0; len <= SPACE; len++)
-		if ((facts_request_decode(&q, place((struct str){ text, len })) > 0) != (len == out.len))
+		if ((facts_request_decode(&q, at_brink((struct str){ text, len })) > 0) != (len == out.len))
 			fail_msg("a request of %zu octets", len);
 	memset(text, 0, sizeof(text));
 	out.len = 0;
 	facts_reply_encode(&out, &reply, FACTS_REQUEST_MIN);
 	for (size_t len = 0; len <= SPACE; len++)
-		if ((facts_reply_decode(&p, place((struct str){ text, len })) > 0) != (len == out.len))
+		if ((facts_reply_decode(&p, at_brink((struct str){ text, len })) > 0) != (len == out.len))
 			fail_msg("a reply of %zu octets", len);
 }
 
@@ -264,7 +238,7 @@ static void test_events(void **state)
 		if (cases[i].address)
 			q.address = question.address;
 		assert_true(facts_request_encode(&out, &q));
-		if ((facts_request_decode(&back, place(buf_str(&out))) > 0) != cases[i].good)
+		if ((facts_request_decode(&back, at_brink(buf_str(&out))) > 0) != cases[i].good)
 			fail_msg("case %zu", i);
 	}
 }
@@ -282,7 +256,7 @@ static void test_request_bounds(void **state)
 		q.address = (struct str){ address, len };
 		assert_true(facts_request_encode(&out, &q));
 		assert_false(out.full);
-		assert_int_equal(facts_request_decode(&back, place(buf_str(&out))), out.len);
+		assert_int_equal(facts_request_decode(&back, at_brink(buf_str(&out))), out.len);
 		assert_true(str_eq(back.address, q.address));
 	}
 	assert_true(back.size == INT64_MAX && back.spent == INT64_MAX && back.time == 0);
@@ -312,7 +286,7 @@ static void test_reply_bounds(void **state)
 		struct buf out = BUF(text);
 		facts_reply_encode(&out, &p, cases[i].most);
 		assert_true(out.len <= cases[i].most && !out.full);
-		assert_int_equal(facts_reply_decode(&back, place(buf_str(&out))), out.len);
+		assert_int_equal(facts_reply_decode(&back, at_brink(buf_str(&out))), out.len);
 		assert_int_equal(back.note.len, cases[i].comes);
 		assert_true(back.usage == INT64_MAX);
 	}
@@ -329,5 +303,5 @@ int main(void)
 		cmocka_unit_test(test_request_bounds),
 		cmocka_unit_test(test_reply_bounds),
 	};
-	return cmocka_run_group_tests(tests, make_space, NULL);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }

@@ -1,37 +1,15 @@
 /* Replays tests/cases/maildirsize.cases. Every file lies right before a page that may not be read. */
 #include "wire/maildirsize.h"
 
+#include "brink.h"
 #include "cases.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
 #define SPACE 16384
-
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *start = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	(void)state;
-	if (start == MAP_FAILED || mprotect(start + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = start + SPACE;
-	return 0;
-}
 
 static struct maildirsize decode(struct str file)
 {
 	struct maildirsize m;
-	assert_true(file.len <= SPACE);
-	if (file.len)
-		memcpy(space_end - file.len, file.at, file.len);
-	maildirsize_decode(&m, (struct str){ space_end - file.len, file.len });
+	maildirsize_decode(&m, at_brink(file));
 	return m;
 }
 
@@ -135,5 +113,5 @@ int main(void)
 		cmocka_unit_test(decodes_as_the_cases_say),
 		cmocka_unit_test(prefixes_show_whole_lines_only),
 	};
-	return cmocka_run_group_tests(tests, make_space, NULL);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }

@@ -4,35 +4,13 @@
  */
 #include "wire/netstring.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "brink.h"
 
-#include <cmocka.h>
-
-#define SPACE 65536
 #define MAX 10000
-
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = at + SPACE;
-	return 0;
-}
 
 static ssize_t decode(struct str *payload, struct str in, size_t max)
 {
-	char *at = space_end - in.len;
-	if (in.len)
-		memcpy(at, in.at, in.len);
-	return netstring_decode(payload, (struct str){ at, in.len }, max);
+	return netstring_decode(payload, at_brink(in), max);
 }
 
 static void check_good(struct str in, struct str want)
@@ -143,5 +121,5 @@ int main(void)
 		cmocka_unit_test(test_two),
 		cmocka_unit_test(test_encode),
 	};
-	return cmocka_run_group_tests(tests, make_space, NULL);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }

@@ -1,36 +1,9 @@
 /* Targets of HTTP requests and their parameters. Every input lies right before a page that may not be read. */
 #include "wire/query_string.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "brink.h"
 
-#include <cmocka.h>
-
-#define SPACE 65536
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = at + SPACE;
-	return 0;
-}
-
-static struct str at_the_end(struct str in)
-{
-	char *at = space_end - in.len;
-	if (in.len)
-		memcpy(at, in.at, in.len);
-	return (struct str){ at, in.len };
-}
 
 static void test_targets(void **state)
 {
@@ -50,7 +23,7 @@ static void test_targets(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(good); i++) {
 		struct http_target t;
-		if (!http_target_parse(&t, at_the_end(str_of(good[i].in))) || !str_eq(t.path, str_of(good[i].path)) ||
+		if (!http_target_parse(&t, at_brink(str_of(good[i].in))) || !str_eq(t.path, str_of(good[i].path)) ||
 			(t.query.at != NULL) != (good[i].query != NULL) || !str_eq(t.query, str_of(good[i].query)))
 			fail_msg("\"%s\"", good[i].in);
 	}
@@ -64,7 +37,7 @@ static void test_no_targets(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		struct http_target t;
-		if (http_target_parse(&t, at_the_end(bad[i])))
+		if (http_target_parse(&t, at_brink(bad[i])))
 			fail_msg("\"%s\"", bad[i].at);
 	}
 }
@@ -73,7 +46,7 @@ static void test_pairs(void **state)
 {
 	static const char *const wanted[][2] = { { "u", "joe+x@example.org" }, { "a", "" }, { "b", "" }, { "", "c" },
 		{ "d", "=e" }, { "f%3D", "g;h" } };
-	struct str rest = at_the_end(STR("&u=joe+x@example.org&&a&b=&=c&d==e&f%3D=g;h&"));
+	struct str rest = at_brink(STR("&u=joe+x@example.org&&a&b=&=c&d==e&f%3D=g;h&"));
 	struct query_pair pair;
 	(void)state;
 	for (size_t i = 0; i < COUNT(wanted); i++) {
@@ -103,8 +76,7 @@ static void test_decode(void **state)
 	for (size_t i = 0; i < COUNT(good); i++) {
 		char space[64];
 		struct buf out = BUF(space);
-		if (!percent_decode(&out, at_the_end(str_of(good[i].in))) ||
-			!str_eq(buf_str(&out), str_of(good[i].want)))
+		if (!percent_decode(&out, at_brink(str_of(good[i].in))) || !str_eq(buf_str(&out), str_of(good[i].want)))
 			fail_msg("\"%s\"", good[i].in);
 	}
 }
@@ -118,7 +90,7 @@ static void test_not_decoded(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++) {
 		out = BUF(space);
-		if (percent_decode(&out, at_the_end(bad[i])))
+		if (percent_decode(&out, at_brink(bad[i])))
 			fail_msg("\"%s\"", bad[i].at);
 	}
 	out = BUF(space);
@@ -136,5 +108,5 @@ int main(void)
 		cmocka_unit_test(test_decode),
 		cmocka_unit_test(test_not_decoded),
 	};
-	return cmocka_run_group_tests(tests, make_space, NULL);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }

@@ -1,36 +1,13 @@
 /* The answers of a quota.cgi. Every input lies right before a page that may not be read. */
 #include "wire/quota_cgi.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "brink.h"
 
-#include <cmocka.h>
-
-#define SPACE 65536
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = at + SPACE;
-	return 0;
-}
 
 static int decode(struct quota_cgi *q, const char *in, const char *asked)
 {
-	size_t len = strlen(in);
-	char *at = space_end - len;
-	if (len)
-		memcpy(at, in, len);
-	return quota_cgi_decode(q, (struct str){ at, len }, str_of(asked));
+	return quota_cgi_decode(q, at_brink(str_of(in)), str_of(asked));
 }
 
 static void test_good(void **state)
@@ -108,5 +85,5 @@ int main(void)
 		cmocka_unit_test(test_good),
 		cmocka_unit_test(test_malformed),
 	};
-	return cmocka_run_group_tests_name("quota_cgi", tests, make_space, NULL);
+	return cmocka_run_group_tests_name("quota_cgi", tests, brink_make, NULL);
 }

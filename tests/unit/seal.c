@@ -1,34 +1,16 @@
 /* Seals and key files. Every message lies right before a page that may not be read. */
 #include "wire/seal.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "brink.h"
+
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#define SPACE 4096
 #define LEN 64
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = at + SPACE;
-	return 0;
-}
-
 static struct str place(const char *at, size_t len)
 {
-	return (struct str){ memcpy(space_end - len, at, len), len };
+	return at_brink((struct str){ at, len });
 }
 
 static struct seal_keys keys_of(const char *text)
@@ -169,5 +151,5 @@ int main(void)
 		cmocka_unit_test(test_not_sealed),
 		cmocka_unit_test(test_key_files),
 	};
-	return cmocka_run_group_tests(tests, make_space, NULL);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }

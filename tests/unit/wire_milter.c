@@ -4,42 +4,15 @@
  */
 #include "wire/milter.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "brink.h"
+
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#define SPACE 131072
 /* STR() for static tables: a compound literal is no constant. */
 #define CONST_STR(literal)                                                                                             \
 	{                                                                                                              \
 		literal, sizeof(literal) - 1                                                                           \
 	}
-
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = at + SPACE;
-	return 0;
-}
-
-static struct str place(struct str s)
-{
-	assert_true(s.len <= SPACE);
-	char *at = space_end - s.len;
-	if (s.len)
-		memcpy(at, s.at, s.len);
-	return (struct str){ at, s.len };
-}
 
 static void assert_str(struct str got, struct str want)
 {
@@ -77,7 +50,7 @@ static void test_packets(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(packets) / sizeof(packets[0]); i++) {
 		struct milter_packet p;
-		struct str in = place(packets[i].in);
+		struct str in = at_brink(packets[i].in);
 		ssize_t n = milter_decode(&p, in);
 		if (n != packets[i].outcome)
 			fail_msg("packet %zu: %zd, expected %zd", i, n, packets[i].outcome);
@@ -95,8 +68,8 @@ static void test_every_prefix(void **state)
 	struct milter_packet p;
 	(void)state;
 	for (size_t len = 0; len < whole.len; len++)
-		assert_int_equal(milter_decode(&p, place((struct str){ whole.at, len })), 0);
-	assert_int_equal(milter_decode(&p, place(whole)), whole.len);
+		assert_int_equal(milter_decode(&p, at_brink((struct str){ whole.at, len })), 0);
+	assert_int_equal(milter_decode(&p, at_brink(whole)), whole.len);
 }
 
 /* The longest packet, by one octet too long, and buffers that are too small for it. */
@@ -109,7 +82,7 @@ static void test_encode_limits(void **state)
 	memset(data, 'a', sizeof(data));
 	assert_true(milter_encode(&out, 'B', (struct str){ data, 65535 }));
 	assert_int_equal(out.len, MILTER_PACKET_MAX);
-	assert_int_equal(milter_decode(&p, place(buf_str(&out))), MILTER_PACKET_MAX);
+	assert_int_equal(milter_decode(&p, at_brink(buf_str(&out))), MILTER_PACKET_MAX);
 	assert_int_equal(p.data.len, 65535);
 	out.len = 0;
 	assert_false(milter_encode(&out, 'B', (struct str){ data, 65536 }));
@@ -170,7 +143,7 @@ static void test_options(void **state)
 	(void)state;
 	assert_true(milter_options_encode(&out, &o, lists, 3));
 	assert_str(buf_str(&out), wire);
-	assert_int_equal(milter_decode(&p, place(buf_str(&out))), out.len);
+	assert_int_equal(milter_decode(&p, at_brink(buf_str(&out))), out.len);
 	assert_true(milter_options_decode(&back, p.data, &rest));
 	assert_memory_equal(&back, &o, sizeof(o));
 	for (size_t i = 0; i < 3; i++) {
@@ -181,8 +154,8 @@ static void test_options(void **state)
 	assert_false(milter_list_decode(&list, &rest));
 	assert_int_equal(rest.len, 0);
 	for (size_t len = 0; len < 12; len++)
-		assert_false(milter_options_decode(&back, place((struct str){ p.data.at, len }), &rest));
-	rest = place(STR("\0\0\0\1i"));
+		assert_false(milter_options_decode(&back, at_brink((struct str){ p.data.at, len }), &rest));
+	rest = at_brink(STR("\0\0\0\1i"));
 	assert_false(milter_list_decode(&list, &rest));
 	out.len = 0;
 	assert_false(milter_options_encode(&out, &o, &(struct milter_list){ 0, STR("a\0b") }, 1));
@@ -235,7 +208,7 @@ static void test_envelope(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(envelopes) / sizeof(envelopes[0]); i++) {
 		struct milter_envelope e;
-		bool good = milter_envelope_decode(&e, place(envelopes[i].data));
+		bool good = milter_envelope_decode(&e, at_brink(envelopes[i].data));
 		if (good != envelopes[i].good)
 			fail_msg("envelope %zu", i);
 		if (!good)
@@ -252,7 +225,7 @@ static void test_macros(void **state)
 	struct str rest, name, value;
 	unsigned char command;
 	(void)state;
-	assert_true(milter_macros_decode(&command, place(STR("Ri\0Qid\0{auth}\0\0")), &rest));
+	assert_true(milter_macros_decode(&command, at_brink(STR("Ri\0Qid\0{auth}\0\0")), &rest));
 	assert_int_equal(command, 'R');
 	assert_true(milter_macro_decode(&name, &value, &rest));
 	assert_str(name, STR("i"));
@@ -261,10 +234,10 @@ static void test_macros(void **state)
 	assert_str(name, STR("{auth}"));
 	assert_str(value, STR(""));
 	assert_false(milter_macro_decode(&name, &value, &rest));
-	assert_true(milter_macros_decode(&command, place(STR("R")), &rest));
+	assert_true(milter_macros_decode(&command, at_brink(STR("R")), &rest));
 	assert_int_equal(rest.len, 0);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
-		assert_false(milter_macros_decode(&command, place(bad[i]), &rest));
+		assert_false(milter_macros_decode(&command, at_brink(bad[i]), &rest));
 }
 
 static void test_connect(void **state)
@@ -312,7 +285,7 @@ static void test_connect(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct str address;
-		bool good = milter_connect_decode(&address, place(cases[i].data));
+		bool good = milter_connect_decode(&address, at_brink(cases[i].data));
 		if (good != (cases[i].address != NULL))
 			fail_msg("case %zu", i);
 		if (good)
@@ -373,14 +346,14 @@ static void test_refusals(void **state)
 		char space[64] = "", text[64];
 		struct buf out = BUF(space), back = BUF(text);
 		struct milter_packet p;
-		bool good = milter_refusal_encode(&out, place(refusals[i].line));
+		bool good = milter_refusal_encode(&out, at_brink(refusals[i].line));
 		if (good != (refusals[i].wire != NULL))
 			fail_msg("refusal %zu", i);
 		if (!good) {
 			assert_int_equal(out.len, 0);
 			continue;
 		}
-		assert_int_equal(milter_decode(&p, place(buf_str(&out))), out.len);
+		assert_int_equal(milter_decode(&p, at_brink(buf_str(&out))), out.len);
 		assert_int_equal(p.command, 'y');
 		/* Sendmail wants exactly one NUL, at the end. */
 		assert_int_equal(p.data.len, strlen(refusals[i].wire) + 1);
@@ -398,7 +371,7 @@ static void test_refusal_decode(void **state)
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		char text[64];
 		struct buf line = BUF(text);
-		assert_false(milter_refusal_decode(&line, place(bad[i])));
+		assert_false(milter_refusal_decode(&line, at_brink(bad[i])));
 	}
 }
 
@@ -445,5 +418,5 @@ int main(void)
 		cmocka_unit_test(test_refusal_decode),
 		cmocka_unit_test(test_refusal_length),
 	};
-	return cmocka_run_group_tests(tests, make_space, NULL);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }

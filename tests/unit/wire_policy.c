@@ -4,42 +4,15 @@
  */
 #include "wire/policy.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
+#include "brink.h"
+
 #include <stdlib.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
-#include <cmocka.h>
-
-#define SPACE 65536
 /* STR() for static tables: a compound literal is no constant. */
 #define CONST_STR(literal)                                                                                             \
 	{                                                                                                              \
 		literal, sizeof(literal) - 1                                                                           \
 	}
-
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = at + SPACE;
-	return 0;
-}
-
-static struct str place(struct str s)
-{
-	assert_true(s.len <= SPACE);
-	char *at = space_end - s.len;
-	if (s.len)
-		memcpy(at, s.at, s.len);
-	return (struct str){ at, s.len };
-}
 
 static void assert_str(struct str got, struct str want)
 {
@@ -61,7 +34,7 @@ static void test_postfix_request(void **state)
 {
 	struct policy_request r;
 	(void)state;
-	struct str in = place(STR(POSTFIX_REQUEST));
+	struct str in = at_brink(STR(POSTFIX_REQUEST));
 	assert_int_equal(policy_decode(&r, in), in.len);
 	assert_str(r.request, STR("smtpd_access_policy"));
 	assert_str(r.protocol_state, STR("RCPT"));
@@ -123,7 +96,7 @@ static void test_cases(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct policy_request r;
-		struct str in = place(cases[i].in);
+		struct str in = at_brink(cases[i].in);
 		ssize_t n = policy_decode(&r, in);
 		if (n != cases[i].outcome)
 			fail_msg("case %zu: %zd, expected %zd", i, n, cases[i].outcome);
@@ -144,7 +117,7 @@ static void test_octet_by_octet(void **state)
 		size_t checked = 0;
 		ssize_t n = 0;
 		for (size_t len = 0; len <= cases[i].in.len && n == 0; len++) {
-			struct str in = place((struct str){ cases[i].in.at, len });
+			struct str in = at_brink((struct str){ cases[i].in.at, len });
 			n = policy_decode(&r, in);
 			if (n != policy_span(in, &checked) || checked > len)
 				fail_msg("case %zu: decode and span do not agree at octet %zu", i, len);
@@ -161,7 +134,7 @@ static void test_every_prefix(void **state)
 	(void)state;
 	for (size_t len = 0; len < good.len; len++) {
 		size_t checked = 0;
-		struct str in = place((struct str){ good.at, len });
+		struct str in = at_brink((struct str){ good.at, len });
 		assert_int_equal(policy_decode(&r, in), 0);
 		assert_int_equal(policy_span(in, &checked), 0);
 	}
@@ -193,7 +166,7 @@ static void test_size(void **state)
 	(void)state;
 	assert_int_equal(policy_size((struct str){ NULL, 0 }), 0);
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++)
-		assert_int_equal(policy_size(place(str_of(sizes[i].text))), sizes[i].octets);
+		assert_int_equal(policy_size(at_brink(str_of(sizes[i].text))), sizes[i].octets);
 }
 
 static void test_encode(void **state)
@@ -265,5 +238,5 @@ int main(void)
 		cmocka_unit_test(test_request_encode),
 		cmocka_unit_test(test_request_encode_refuses),
 	};
-	return cmocka_run_group_tests(tests, make_space, NULL);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }
