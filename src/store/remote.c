@@ -69,63 +69,9 @@ static void remote_cancel(struct store *s, struct lookup *l)
 	remote_forget(list_of(s, struct remote, store), l);
 }
 
-static void tell_hosts(struct remote *r, const struct remote_trail *trail, const struct facts_request *event)
+static void remote_tell(struct store *s, const struct news *news)
 {
-	for (unsigned i = 0; i < trail->n; i++) {
-		struct remote_host *h = remote_hosts_find(r->hosts, trail->at[i]);
-		if (!h)
-			continue;
-		remote_tell(r, h, event);
-		remote_hosts_put(h);
-	}
-}
-
-/* Only those of its hosts that the mailbox lies on. */
-static void tell_withdrawn(
-	struct remote *r, const struct remote_trail *trail, const struct mailbox *m, const struct facts_request *event)
-{
-	for (size_t i = 0; i < r->n_servers; i++) {
-		char text[REMOTE_HOST_MAX];
-		struct buf name = BUF(text);
-		const char *why;
-		if (!remote_conf_name(&name, r->servers[i].host, m, &why))
-			continue;
-		struct remote_host *h = remote_hosts_get(r->hosts, buf_str(&name), r->servers[i].port);
-		bool charged = false;
-		for (unsigned j = 0; h && j < trail->n; j++)
-			charged = charged || hash_eq(trail->at[j], h->key);
-		if (charged)
-			remote_tell(r, h, event);
-		if (h)
-			remote_hosts_put(h);
-	}
-}
-
-static void remote_hear_news(struct store *s, const struct news *news)
-{
-	struct remote *r = list_of(s, struct remote, store);
-	const struct remote_trail *trail = remote_trails_find(r->trails, news->transaction);
-	struct facts_request event = { .kind = FACTS_EVENT, .transaction = news->transaction };
-	if (!trail || hash_is_none(news->transaction))
-		return;
-	switch (news->kind) {
-	case NEWS_ARRIVED:
-		event.event = FACTS_EVENT_ARRIVED;
-		event.size = news->size;
-		tell_hosts(r, trail, &event);
-		break;
-	case NEWS_ENDED:
-	case NEWS_ABANDONED:
-		event.event = news->kind == NEWS_ENDED ? FACTS_EVENT_ENDED : FACTS_EVENT_ABANDONED;
-		tell_hosts(r, trail, &event);
-		remote_trails_drop(r->trails, news->transaction);
-		break;
-	case NEWS_WITHDRAWN:
-		event.event = FACTS_EVENT_WITHDRAWN;
-		event.address = news->mailbox.address;
-		if (event.address.len > 0 && event.address.len <= FACTS_ADDRESS_MAX)
-			tell_withdrawn(r, trail, &news->mailbox, &event);
-	}
+	remote_hear_news(list_of(s, struct remote, store), news);
 }
 
 static struct pool_stats remote_helpers(const struct store *s)
@@ -147,33 +93,18 @@ static bool remote_peer(const struct store *s, size_t i, struct store_peer *out)
 	return true;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_tick_closed(uv_handle_t *tick)
 {
-	struct remote_request *q = list_of(handle, struct remote_request, timer);
-	struct remote *r = q->of;
-	free(q);
-	remote_handle_closed(r);
-}
-
-static void close_requests(struct remote *r, struct list *requests)
-{
-	list_each_safe (n, requests) {
-		struct remote_request *q = list_of(n, struct remote_request, link);
-		remote_errand_forget(r->desk, &q->post);
-		list_remove(&q->link);
-		list_remove(&q->waiting);
-		for (unsigned i = 0; requests == &r->out && i < q->n_legs; i++)
-			remote_hosts_put(q->legs[i].host);
-		uv_close((uv_handle_t *)&q->timer, on_timer_closed);
-	}
+	remote_handle_closed(list_of(tick, struct remote, tick));
 }
 
 /* What the loop still holds is freed after this turn. */
 static void remote_close(struct store *s)
 {
 	struct remote *r = list_of(s, struct remote, store);
-	close_requests(r, &r->out);
-	close_requests(r, &r->spare);
+	remote_requests_close(r, &r->out);
+	remote_requests_close(r, &r->spare);
+	uv_close((uv_handle_t *)&r->tick, on_tick_closed);
 	for (size_t i = 0; i < REMOTE_SOCKETS; i++) {
 		if (r->sockets[i].open)
 			datagram_close(&r->sockets[i].socket);
@@ -189,7 +120,7 @@ static void remote_close(struct store *s)
 
 static const struct store_type remote_store = {
 	.name = "remote",
-	.tell = remote_hear_news,
+	.tell = remote_tell,
 	.helpers = remote_helpers,
 	.peer = remote_peer,
 	.start = remote_start,
@@ -202,14 +133,17 @@ static const struct store_type remote_store = {
 static void set_up(struct remote *r, uv_loop_t *loop, const struct blocking_conf *conf)
 {
 	r->store.type = &remote_store;
-	r->handles = 1;
+	r->handles = 2; /* the store, and the timer */
 	r->loop = loop;
+	uv_timer_init(loop, &r->tick);
 	r->name = conf->name;
 	r->conf = conf->conf;
 	r->keys = conf->keys;
 	r->breaker = (struct breaker_conf){ (unsigned)r->conf->breaker_failures, r->conf->breaker_pause };
 	for (; r->n_servers < r->conf->server.n; r->n_servers++)
 		r->servers[r->n_servers] = remote_conf_server(r->conf, r->n_servers);
+	list_init(&r->creditors);
+	list_init(&r->later);
 	list_init(&r->out);
 	list_init(&r->spare);
 	for (size_t i = 0; i < REMOTE_SLOTS; i++)
@@ -233,10 +167,11 @@ static bool open_parts(struct remote *r, struct nursery *nursery, const struct b
 		.key = names,
 		.desk = r->desk,
 		.settled = remote_settled,
+		.leaves = remote_news_leaves,
 		.context = r,
 	};
 	r->hosts = remote_hosts_new(&hosts);
-	r->trails = remote_trails_new();
+	r->trails = remote_trails_new(&r->stats.untold);
 	if (!r->hosts || !r->trails)
 		return err_set(err, "%s: no memory", r->name);
 	return open_socket(r, &r->sockets[REMOTE_V4], AF_INET, err) &&
@@ -271,7 +206,7 @@ static bool remote_check(const void *conf, struct err *err)
 	const struct remote_conf *c = conf;
 	if (!remote_conf_check(c, err))
 		return false;
-	if ((c->http || !remote_conf_is_datagram(c)) && !remote_http_is_there)
+	if ((c->http.n || !remote_conf_is_datagram(c)) && !remote_http_is_there)
 		return err_set(err, "this quotagate is built without libcurl, and cannot ask by HTTP");
 	return true;
 }

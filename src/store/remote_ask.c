@@ -1,156 +1,19 @@
 /*
- * The life of a request: it is sent to one address after the other, then by HTTP if that is configured, and ends with the
- * first answer that is its own, or with none. What comes in is nobody's answer until the seal, the id, the numbers and
- * the sender's address agree.
+ * The tries of a request: it is sent to one address after the other, then by HTTP if that is configured, and ends with the
+ * first answer (remote_hear.c), or with none.
  */
 #include "store/remote_inside.h"
 
-#include "io/log.h"
-
 #include <assert.h>
-#include <stdlib.h>
 
 #define NAME_WAIT SECONDS(2) /* for the addresses of a host that is new to us */
-#define CLOCK_PAUSE SECONDS(60) /* between two lines about one host's clock */
 #define PATH "/v1/facts"
 
-static msec now_of(const struct remote *r)
-{
-	return (msec)uv_now(r->loop);
-}
-
-/* Nobody else can foretell them. */
-static uint64_t draw(struct remote *r)
-{
-	r->drawn++;
-	return hash_of(&r->key, &r->drawn, sizeof(r->drawn)).a;
-}
-
-/* The low 32 bits name the loan that is wanted. */
-static uint64_t draw_id(struct remote *r, const struct lookup *l)
-{
-	return (draw(r) & ~(uint64_t)UINT32_MAX) | (l ? l->claim.number : 0);
-}
-
-static struct list *slot_of(struct remote *r, uint64_t id)
-{
-	return &r->slots[(id >> 32) % REMOTE_SLOTS];
-}
-
-/* That we seal with, and they have to. Null: there is none, and networks are trusted. */
-static const struct seal_key *key_of(const struct remote *r)
-{
-	return r->keys ? &r->keys->at[0] : NULL;
-}
-
 static void on_timer(uv_timer_t *);
-static void on_posted(struct remote_errand *, const struct remote_result *, msec now);
-
-/* ---- requests ---- */
-
-static struct remote_request *request_new(struct remote *r)
-{
-	struct remote_request *q;
-	if (!list_empty(&r->spare)) {
-		q = list_of(r->spare.next, struct remote_request, link);
-		list_remove(&q->link);
-	} else {
-		q = calloc(1, sizeof(*q));
-		if (!q)
-			return NULL;
-		q->of = r;
-		uv_timer_init(r->loop, &q->timer);
-		r->handles++;
-		list_init(&q->link);
-		list_init(&q->same_slot);
-		list_init(&q->waiting);
-		q->post.done = on_posted;
-	}
-	q->n_legs = q->tries = q->n_sent = 0;
-	q->first_sequence = 0;
-	q->by_http = false;
-	q->http_why[0] = '\0';
-	list_insert(&r->out, &q->link);
-	return q;
-}
-
-/* Whatever was asked of others for it is taken back; what comes for it later finds nobody. */
-static void request_end(struct remote_request *q)
-{
-	struct remote *r = q->of;
-	uv_timer_stop(&q->timer);
-	remote_errand_forget(r->desk, &q->post);
-	list_remove(&q->same_slot);
-	list_remove(&q->waiting);
-	for (unsigned i = 0; i < q->n_legs; i++)
-		remote_hosts_put(q->legs[i].host);
-	if (!q->lookup)
-		r->events--;
-	q->lookup = NULL;
-	list_remove(&q->link);
-	list_insert(r->spare.next, &q->link);
-}
-
-/* The look-up's store_data is void before the gate hears. */
-static void request_answer(struct remote_request *q, msec now)
-{
-	struct lookup *l = q->lookup;
-	request_end(q);
-	if (!l)
-		return;
-	l->store_data = NULL;
-	lookup_done(l, now);
-}
-
-static struct remote_request *request_find(struct remote *r, uint64_t id)
-{
-	struct list *slot = slot_of(r, id);
-	list_each (n, slot) {
-		struct remote_request *q = list_of(n, struct remote_request, same_slot);
-		if (q->message.id == id)
-			return q;
-	}
-	return NULL;
-}
-
-static void request_name(struct remote_request *q)
-{
-	struct remote *r = q->of;
-	q->message.asker = r->asker;
-	q->message.id = draw_id(r, q->lookup);
-	list_insert(slot_of(r, q->message.id), &q->same_slot);
-}
 
 static void wait(struct remote_request *q, msec time)
 {
 	uv_timer_start(&q->timer, on_timer, (uint64_t)time, 0);
-}
-
-/* ---- hosts that answer, and others ---- */
-
-static void log_peer(const struct remote *r, const struct remote_host *h)
-{
-	log_line(h->breaker.state == BREAKER_CLOSED ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING,
-		"event=peer store=%s host=%s state=%s", r->name, h->peer.name, breaker_state_name(h->breaker.state));
-}
-
-static void leg_answered(struct remote *r, struct remote_leg *leg)
-{
-	leg->host->peer.answered++;
-	if (breaker_answered(&leg->host->breaker))
-		log_peer(r, leg->host);
-}
-
-/* It had its chance and did not answer; one that was never asked is none the worse. */
-static void leg_silent(struct remote *r, struct remote_leg *leg, msec now)
-{
-	struct breaker *b = &leg->host->breaker;
-	if (!leg->sent && !leg->nameless) {
-		if (leg->probe)
-			breaker_withdrawn(b, now);
-	} else if (breaker_silent(b, &r->breaker, leg->probe, now, (uint32_t)draw(r))) {
-		log_peer(r, leg->host);
-	}
 }
 
 static void put_leg(struct buf *note, const struct remote_leg *leg)
@@ -170,15 +33,20 @@ static void give_up(struct remote_request *q, msec now)
 {
 	char text[LOOKUP_NOTE];
 	struct buf note = BUF(text);
-	for (unsigned i = 0; q->lookup && i < q->n_legs; i++) {
-		leg_silent(q->of, &q->legs[i], now);
+	if (!q->lookup) {
+		remote_news_told(q, false, now);
+		remote_request_end(q);
+		return;
+	}
+	for (unsigned i = 0; i < q->n_legs; i++) {
+		remote_leg_silent(q->of, &q->legs[i], now);
 		put_leg(&note, &q->legs[i]);
 	}
 	if (q->http_why[0])
 		buf_printf(&note, "; http: %s", q->http_why);
-	if (q->lookup)
-		remote_fail(q->lookup, buf_str(&note));
-	request_answer(q, now);
+	remote_fail(q->lookup, buf_str(&note));
+	remote_news_asked(q, NULL, now);
+	remote_request_answer(q, now);
 }
 
 /* ---- sending ---- */
@@ -193,19 +61,12 @@ static bool encode(struct remote_request *q, struct buf *out)
 		q->first_sequence = q->message.sequence;
 	if (!facts_request_encode(out, &q->message))
 		return false;
-	seal_put(key_of(r), out->at, out->len);
+	seal_put(remote_key(r), out->at, out->len);
 	return true;
 }
 
-/* The host may charge it from now on, whether we hear that or not. */
-static void leave_trail(struct remote_request *q, const struct remote_leg *leg)
-{
-	if (q->message.charge && !hash_is_none(q->message.transaction))
-		remote_trails_mark(q->of->trails, q->message.transaction, leg->host->key);
-}
-
 /* What the kernel does not take is lost like any other datagram. */
-static void send_to(struct remote_request *q, unsigned number)
+static void send_to(struct remote_request *q, unsigned number, msec now)
 {
 	struct remote *r = q->of;
 	struct remote_leg *leg = &q->legs[number];
@@ -217,7 +78,7 @@ static void send_to(struct remote_request *q, unsigned number)
 	bool encoded = encode(q, &out);
 	assert(encoded);
 	(void)encoded;
-	leave_trail(q, leg);
+	remote_news_mark(q, leg, now);
 	if (leg->sent++ == 0)
 		h->peer.asked++;
 	q->sent[q->n_sent].to = *to;
@@ -226,35 +87,66 @@ static void send_to(struct remote_request *q, unsigned number)
 		datagram_send(&s->socket, &to->any, buf_str(&out));
 }
 
-/* False: it cannot be asked by HTTP. */
-static bool post(struct remote_request *q)
+/* Writes URL number i of the request. The leg that it speaks for; null: none, and *why tells unless there is no need. News
+   go to where the host was asked last, for they do not name a mailbox. */
+static struct remote_leg *put_url(struct buf *out, struct remote_request *q, size_t i, const char **why)
 {
-	struct remote *r = q->of;
-	char octets[FACTS_MESSAGE_MAX], text[REMOTE_URL_MAX];
-	struct buf out = BUF(octets), url = BUF(text);
-	const char *why = NULL;
-	if (!r->conf->http || !q->lookup)
-		return false;
-	bool good = remote_conf_url(&url, str_of(r->conf->http), &q->lookup->mailbox, &why);
-	if (url.len && url.at[url.len - 1] == '/')
-		url.len--;
-	buf_puts(&url, PATH);
-	good = good && !url.full && encode(q, &out) &&
-	       remote_errand_post(r->desk, &q->post, buf_str(&url), buf_str(&out));
-	if (!good) {
-		str_copy_z(q->http_why, sizeof(q->http_why), str_of(why ? why : "not asked"));
-		return false;
+	const struct remote *r = q->of;
+	if (!q->lookup) {
+		buf_puts(out, q->legs[0].host->url);
+		return i == 0 && q->legs[0].host->by_http ? &q->legs[0] : NULL;
 	}
-	q->by_http = true;
-	for (unsigned i = 0; i < q->n_legs; i++) {
-		q->legs[i].host->peer.fallbacks++;
-		leave_trail(q, &q->legs[i]);
+	for (unsigned n = 0; i < r->conf->http.n && n < q->n_legs; n++) {
+		if (q->legs[n].server != (i < r->n_servers ? i : r->n_servers - 1))
+			continue;
+		bool good = remote_conf_url(out, str_of(r->conf->http.at[i]), &q->lookup->mailbox, why);
+		if (out->len && out->at[out->len - 1] == '/')
+			out->len--;
+		buf_puts(out, PATH);
+		return good && !out->full ? &q->legs[n] : NULL;
 	}
+	return NULL;
+}
+
+/* False: it cannot be asked there. */
+static bool post_to(struct remote_request *q, struct remote_leg *leg, struct str url, msec now)
+{
+	char octets[FACTS_MESSAGE_MAX];
+	struct buf out = BUF(octets);
+	if (!encode(q, &out) || !remote_errand_post(q->of->desk, &q->post, url, buf_str(&out)))
+		return false;
+	str_copy_z(leg->host->url, sizeof(leg->host->url), url);
+	leg->host->peer.fallbacks++;
+	remote_news_mark(q, leg, now);
+	q->posted = leg;
 	return true;
 }
 
-/* The next try; when there are no more, the other way; when there is none, the end. */
-static void proceed(struct remote_request *q, msec now)
+/* False: it cannot be asked by HTTP, or not any more. */
+static bool post(struct remote_request *q, msec now)
+{
+	while (q->urls < REMOTE_URLS_MAX) {
+		char text[REMOTE_URL_MAX];
+		struct buf url = BUF(text);
+		const char *why = NULL;
+		struct remote_leg *leg = put_url(&url, q, q->urls++, &why);
+		if (leg && post_to(q, leg, buf_str(&url), now))
+			return true;
+		if (leg || why)
+			str_copy_z(q->http_why, sizeof(q->http_why), str_of(why ? why : "not asked"));
+	}
+	return false;
+}
+
+void remote_proceed_by_http(struct remote_request *q, msec now)
+{
+	if (post(q, now))
+		wait(q, 2 * q->of->conf->http_timeout); /* the helper may have others to ask before it */
+	else
+		give_up(q, now);
+}
+
+void remote_proceed(struct remote_request *q, msec now)
 {
 	const struct remote_conf *c = q->of->conf;
 	for (; q->tries < c->tries; q->tries++) {
@@ -264,9 +156,9 @@ static void proceed(struct remote_request *q, msec now)
 			continue;
 		switch (remote_host_ready(leg->host, now)) {
 		case REMOTE_READY:
-			send_to(q, number);
+			send_to(q, number, now);
 			q->tries++;
-			wait(q, breaker_jitter(c->timeout, (uint32_t)draw(q->of)));
+			wait(q, breaker_jitter(c->timeout, (uint32_t)remote_draw(q->of)));
 			return;
 		case REMOTE_WAIT:
 			list_insert(&leg->host->waiting, &q->waiting);
@@ -275,17 +167,15 @@ static void proceed(struct remote_request *q, msec now)
 		case REMOTE_NAMELESS: leg->nameless = true;
 		}
 	}
-	if (post(q))
-		wait(q, 2 * c->http_timeout); /* the helper may have others to ask before it */
-	else
-		give_up(q, now);
+	remote_proceed_by_http(q, now);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
 	struct remote_request *q = list_of(timer, struct remote_request, timer);
-	msec now = now_of(q->of);
-	if (q->by_http) {
+	msec now = remote_now(q->of);
+	if (q->posted) {
+		q->posted->host->by_http = false;
 		str_copy_z(q->http_why, sizeof(q->http_why), STR("no helper was free in time"));
 		give_up(q, now);
 		return;
@@ -296,7 +186,7 @@ static void on_timer(uv_timer_t *timer)
 	} else {
 		q->legs[q->sent[q->n_sent - 1].leg].host->peer.timeouts++;
 	}
-	proceed(q, now);
+	remote_proceed(q, now);
 }
 
 void remote_settled(void *remote, struct remote_host *h, msec now)
@@ -311,11 +201,11 @@ void remote_settled(void *remote, struct remote_host *h, msec now)
 	while (!list_empty(&ready)) {
 		struct remote_request *q = list_of(ready.next, struct remote_request, waiting);
 		list_remove(&q->waiting);
-		proceed(q, now);
+		remote_proceed(q, now);
 	}
 }
 
-/* ---- questions and events ---- */
+/* ---- questions ---- */
 
 /* Adds server number i to the request. Why not, or null. */
 static const char *add_leg(struct remote_request *q, size_t i, const struct mailbox *m, struct buf *name, msec now)
@@ -332,7 +222,7 @@ static const char *add_leg(struct remote_request *q, size_t i, const struct mail
 		remote_hosts_put(h);
 		return "not asked, it did not answer lately";
 	}
-	q->legs[q->n_legs++] = (struct remote_leg){ .host = h, .probe = leave == BREAKER_PROBE };
+	q->legs[q->n_legs++] = (struct remote_leg){ .host = h, .server = i, .probe = leave == BREAKER_PROBE };
 	return NULL;
 }
 
@@ -362,14 +252,14 @@ static void refuse(struct lookup *l, struct str why, msec now)
 
 void remote_ask(struct remote *r, struct lookup *l)
 {
-	msec now = now_of(r);
+	msec now = remote_now(r);
 	char text[LOOKUP_NOTE];
 	struct buf note = BUF(text);
 	if (l->mailbox.address.len > FACTS_ADDRESS_MAX) {
 		refuse(l, STR("the address is too long to be asked about"), now);
 		return;
 	}
-	struct remote_request *q = request_new(r);
+	struct remote_request *q = remote_request_new(r);
 	if (!q) {
 		refuse(l, STR("no memory"), now);
 		return;
@@ -379,120 +269,22 @@ void remote_ask(struct remote *r, struct lookup *l)
 	q->message = remote_question(l);
 	if (!add_legs(q, &l->mailbox, &note, now)) {
 		remote_fail(l, buf_str(&note));
-		request_answer(q, now);
+		remote_request_answer(q, now);
 		return;
 	}
-	request_name(q);
-	proceed(q, now);
+	remote_request_name(q);
+	remote_news_begin(q);
+	remote_proceed(q, now);
 }
 
 void remote_forget(struct remote *r, struct lookup *l)
 {
 	struct remote_request *q = l->store_data;
+	msec now = remote_now(r);
 	for (unsigned i = 0; i < q->n_legs; i++)
 		if (q->legs[i].probe)
-			breaker_withdrawn(&q->legs[i].host->breaker, now_of(r));
+			breaker_withdrawn(&q->legs[i].host->breaker, now);
+	remote_news_asked(q, NULL, now);
 	l->store_data = NULL;
-	request_end(q);
-}
-
-void remote_tell(struct remote *r, struct remote_host *h, const struct facts_request *event)
-{
-	struct remote_request *q = NULL;
-	if (h->breaker.state != BREAKER_CLOSED)
-		return;
-	if (r->events < REMOTE_EVENTS_MAX)
-		q = request_new(r);
-	if (!q) {
-		r->stats.untold++;
-		return;
-	}
-	r->events++;
-	q->lookup = NULL;
-	q->message = *event;
-	memcpy(q->text, event->address.at ? event->address.at : "", event->address.len);
-	q->message.address.at = q->text;
-	q->legs[q->n_legs++] = (struct remote_leg){ .host = remote_hosts_hold(h) };
-	request_name(q);
-	proceed(q, now_of(r));
-}
-
-/* ---- answers ---- */
-
-/* The request that a message answers; null: it is none of ours, or not good. */
-static struct remote_request *identify(struct remote *r, struct str in, struct facts_reply *reply)
-{
-	struct remote_request *q = NULL;
-	bool sealed = r->keys ? seal_check(r->keys, in) == key_of(r) : seal_is_missing(in);
-	if (!sealed || facts_reply_decode(reply, in) < 0 || reply->asker != r->asker) {
-		r->stats.strange++;
-		return NULL;
-	}
-	q = request_find(r, reply->id);
-	if (!q) {
-		r->stats.late++;
-		return NULL;
-	}
-	bool ours = reply->sequence >= q->first_sequence && reply->sequence <= q->message.sequence &&
-		    !(q->lookup && reply->state == FACTS_REPLY_NOTED);
-	r->stats.strange += !ours;
-	return ours ? q : NULL;
-}
-
-static void log_clock(struct remote *r, struct remote_host *h, const struct facts_reply *reply, msec now)
-{
-	msec behind = remote_wall() - reply->time;
-	h->peer.refused++;
-	if (h->clock_logged && now - h->clock_logged < CLOCK_PAUSE)
-		return;
-	h->clock_logged = now;
-	log_line(LOG_LEVEL_WARNING, "event=clock store=%s host=%s behind=%llds", r->name, h->peer.name,
-		(long long)behind / 1000);
-}
-
-/* `leg` null: by HTTP, so whichever of the hosts it was. */
-static void take_answer(struct remote_request *q, struct remote_leg *leg, const struct facts_reply *reply, msec now)
-{
-	struct remote *r = q->of;
-	struct remote_host *h = leg ? leg->host : q->legs[0].host;
-	for (unsigned i = 0; i < q->n_legs; i++) {
-		if (!leg || &q->legs[i] == leg)
-			leg_answered(r, &q->legs[i]);
-		else if (q->lookup)
-			leg_silent(r, &q->legs[i], now);
-	}
-	if (reply->state == FACTS_REPLY_CLOCK)
-		log_clock(r, h, reply, now);
-	if (q->lookup)
-		remote_understand(q->lookup, reply, h->name, now, remote_wall());
-	request_answer(q, now);
-}
-
-void remote_hear(struct remote *r, struct str in, const struct sockaddr *from)
-{
-	struct facts_reply reply;
-	struct remote_request *q = identify(r, in, &reply);
-	for (unsigned i = 0; q && i < q->n_sent; i++) {
-		struct remote_leg *leg = &q->legs[q->sent[i].leg];
-		if (!remote_address_eq(&q->sent[i].to, from))
-			continue;
-		remote_host_heard(leg->host, from);
-		take_answer(q, leg, &reply, now_of(r));
-		return;
-	}
-	r->stats.strange += q != NULL;
-}
-
-static void on_posted(struct remote_errand *e, const struct remote_result *result, msec now)
-{
-	struct remote_request *q = list_of(e, struct remote_request, post);
-	struct facts_reply reply;
-	if (result->body.len && identify(q->of, result->body, &reply) == q) {
-		take_answer(q, NULL, &reply, now);
-		return;
-	}
-	struct buf why = BUF(q->http_why);
-	buf_put(&why, result->body.len ? STR("its answer is not sealed with our key") : result->why);
-	buf_z(&why);
-	give_up(q, now);
+	remote_request_end(q);
 }

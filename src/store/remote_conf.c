@@ -166,9 +166,11 @@ bool remote_conf_check(const void *conf, struct err *err)
 	for (size_t i = 0; i < c->server.n; i++)
 		if (str_starts(str_of(c->server.at[i]), datagrams) != is_datagram)
 			return err_set(err, "server: either all are asked by datagrams (udp:) or all by HTTP");
-	if (!is_datagram && (c->key_file || c->http))
+	if (c->http.n > REMOTE_URLS_MAX)
+		return err_set(err, "http: expected at most %d", REMOTE_URLS_MAX);
+	if (!is_datagram && (c->key_file || c->http.n))
 		return err_set(err, "key_file and http go with a server that is asked by datagrams (udp:)");
-	if (c->http && !c->key_file)
+	if (c->http.n && !c->key_file)
 		return err_set(err, "http needs a key_file: without a key no quotagate takes messages by HTTP");
 	return true;
 }
@@ -212,12 +214,14 @@ const struct opt remote_opts[] = {
 		.max = REMOTE_TRIES_MAX,
 		.help = "How many datagrams a question may cost." },
 	{ .name = "http",
-		.type = OPT_STRING,
+		.type = OPT_LIST,
 		.offset = ROW(http),
 		.check = check_http,
 		.help = "Where to ask by HTTP when no datagram is answered: http://HOST:PORT or https://HOST:PORT, "
 			"with "
-			"%{host} as for server. There a listener of protocol http must know the same key." },
+			"%{host} as for server. There a listener of protocol http must know the same key. Several, at "
+			"most 4, are asked one after the other: the first is that of the first server, and so on; what "
+			"is left over is of the last server." },
 	{ .name = "http_timeout",
 		.type = OPT_DURATION,
 		.offset = ROW(http_timeout),

@@ -11,13 +11,14 @@
 #include "core/template.h"
 
 #define REMOTE_SERVERS_MAX 4
+#define REMOTE_URLS_MAX 4
 #define REMOTE_TRIES_MAX 8
 #define REMOTE_HOST_MAX 255 /* octets of a name */
 #define REMOTE_URL_MAX 400 /* octets of a URL that is a question's part, see store/remote_errand.h */
 
 struct remote_conf {
-	struct opt_list server;
-	const char *http, *key_file, *ca_file, *token_file;
+	struct opt_list server, http;
+	const char *key_file, *ca_file, *token_file;
 	msec timeout, http_timeout, breaker_pause;
 	uint64_t tries, hosts, breaker_failures;
 };

@@ -76,6 +76,8 @@ static void set_up(struct remote_host *h, struct remote_hosts *t, struct hash ke
 	struct buf text = BUF(h->peer.name);
 	*h = (struct remote_host){ .of = t, .key = key, .port = port, .errand.done = on_resolved };
 	list_init(&h->waiting);
+	list_init(&h->owed);
+	list_init(&h->creditor);
 	str_copy_z(h->name, sizeof(h->name), name);
 	buf_printf(&text, memchr(name.at, ':', name.len) ? "[%s]:%u" : "%s:%u", h->name, port);
 	buf_z(&text);
@@ -100,6 +102,7 @@ static struct remote_host *take_place(struct remote_hosts *t)
 		struct remote_host *h = list_of(n, struct remote_host, by_age);
 		if (h->holders > 0)
 			continue;
+		t->conf.leaves(t->conf.context, h);
 		list_remove(&h->same_slot);
 		list_remove(&h->by_age);
 		return h;

@@ -10,6 +10,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "core/breaker.h"
+#include "store/remote_conf.h"
 #include "store/remote_errand.h"
 #include "store/store.h"
 
@@ -26,6 +27,14 @@ struct remote_host {
 	struct list waiting; /* for addresses; the askers' own */
 	struct hash key; /* of name and port */
 	msec clock_logged; /* the askers' own; 0: never */
+	char url[REMOTE_URL_MAX + 1]; /* where it was asked by HTTP last, NUL-terminated */
+	bool by_http; /* it was answered from there, and no datagram was since */
+
+	/* of who tells it what became of transactions, see store/remote_news.c */
+	struct list owed; /* remote_debt.link, oldest first */
+	struct list creditor; /* in a list: something was owed lately */
+	unsigned telling; /* events that are on their way to it */
+	bool silent; /* it did not note the latest event */
 
 	/* the table's own */
 	struct remote_hosts *of;
@@ -42,6 +51,8 @@ struct remote_hosts_conf {
 	struct desk *desk; /* outlives the table */
 	/* The addresses of a host on which somebody waits are there, or cannot be had. */
 	void (*settled)(void *context, struct remote_host *, msec now);
+	/* Its place is needed for another. */
+	void (*leaves)(void *context, struct remote_host *);
 	void *context;
 };
 

@@ -8,7 +8,8 @@
 #include "store/remote_host.h"
 #include "store/remote_trail.h"
 
-#define REMOTE_EVENTS_MAX 1024 /* on their way at once; more are not told */
+#define REMOTE_EVENTS_MAX 1024 /* on their way at once; more wait */
+#define REMOTE_TELLING_MAX 64 /* of them to one host */
 #define REMOTE_SLOTS 4096
 
 /* One socket for each family of addresses. */
@@ -20,11 +21,10 @@ struct remote_socket {
 
 enum { REMOTE_V4, REMOTE_V6, REMOTE_SOCKETS };
 
-/* What came that was no answer. */
 struct remote_stats {
-	uint64_t strange; /* not sealed with our key, from elsewhere, or malformed */
-	uint64_t late; /* nobody waits for it: asked twice, answered twice */
-	uint64_t untold; /* events for which there was no room */
+	uint64_t strange; /* came, but not sealed with our key, or from elsewhere, or malformed */
+	uint64_t late; /* came, but nobody waits for it: asked twice, answered twice */
+	uint64_t untold; /* events that a host has not noted, and that are not told any more */
 };
 
 struct remote {
@@ -39,6 +39,9 @@ struct remote {
 	struct desk *desk;
 	struct remote_hosts *hosts;
 	struct remote_trails *trails;
+	struct list creditors; /* remote_host.creditor: who is owed events */
+	struct list later; /* remote_debt.link: what is told once more, by `due` */
+	uv_timer_t tick; /* runs while there are any */
 	struct remote_socket sockets[REMOTE_SOCKETS];
 	struct list slots[REMOTE_SLOTS]; /* requests that are out, by their id */
 	struct list out, spare; /* all requests; as many are kept as were ever out at once */
@@ -47,15 +50,17 @@ struct remote {
 	uint64_t sequence; /* of the latest message */
 	struct hash_key key; /* random: ids are drawn with it */
 	uint64_t drawn;
-	unsigned handles; /* of the loop, that are not closed yet, and one while the store is open */
+	unsigned handles; /* of the loop, that are not closed yet, and one more while the store is open */
 	struct remote_stats stats;
 };
 
 /* A host that a request goes to. */
 struct remote_leg {
 	struct remote_host *host;
+	size_t server; /* which of those in the configuration */
 	bool probe; /* for its breaker */
 	bool nameless; /* it has no address */
+	bool marked; /* the transaction may be charged there */
 	unsigned sent; /* datagrams */
 };
 
@@ -78,23 +83,95 @@ struct remote_request {
 	unsigned n_sent;
 	uint64_t first_sequence; /* of its messages; 0: none was made yet */
 	struct remote_errand post;
-	bool by_http;
+	struct remote_leg *posted; /* it is asked by HTTP; null: not yet */
+	unsigned urls; /* that were tried */
 	char http_why[128]; /* NUL-terminated; empty: it was not asked by HTTP */
 };
 
-/* ---- remote_ask.c: from a question to its answer ---- */
+static inline msec remote_now(const struct remote *r)
+{
+	return (msec)uv_now(r->loop);
+}
+
+/* That we seal with, and they have to. Null: there is none, and networks are trusted. */
+static inline const struct seal_key *remote_key(const struct remote *r)
+{
+	return r->keys ? &r->keys->at[0] : NULL;
+}
+
+/* ---- remote_request.c: requests, as such ---- */
+
+/* Nobody else can foretell them. */
+uint64_t remote_draw(struct remote *);
+
+/* One that is out. Null: no memory. */
+struct remote_request *remote_request_new(struct remote *);
+
+/* Gives it an id, by which it is found; null: nobody has that one. Then `lookup` is set. */
+void remote_request_name(struct remote_request *);
+struct remote_request *remote_request_find(struct remote *, uint64_t id);
+
+/* Whatever was asked of others for it is taken back; what comes for it later finds nobody. */
+void remote_request_end(struct remote_request *);
+
+/* The same, and its look-up is done. The look-up's store_data is void before the gate hears. */
+void remote_request_answer(struct remote_request *, msec now);
+
+/* The store closes: its requests `out`, or `spare`. */
+void remote_requests_close(struct remote *, struct list *requests);
+
+/* ---- remote_ask.c: from a question to its tries ---- */
 
 void remote_ask(struct remote *, struct lookup *);
 void remote_forget(struct remote *, struct lookup *);
 
-/* Sends an event to one host. What becomes of it, nobody waits for. */
-void remote_tell(struct remote *, struct remote_host *, const struct facts_request *event);
+/* The next try; when there are no more, the other way; when there is none, the end. */
+void remote_proceed(struct remote_request *, msec now);
+
+/* The URL that was asked does not know: the next one, or the end. */
+void remote_proceed_by_http(struct remote_request *, msec now);
+
+/* For remote_hosts_conf. */
+void remote_settled(void *remote, struct remote_host *, msec now);
+
+/* ---- remote_hear.c: answers ---- */
 
 /* A datagram. */
 void remote_hear(struct remote *, struct str in, const struct sockaddr *from);
 
+/* For remote_errand. */
+void remote_posted(struct remote_errand *, const struct remote_result *, msec now);
+
+/* The leg of a question had its chance and did not answer; one that was never asked is none the worse. */
+void remote_leg_silent(struct remote *, const struct remote_leg *, msec now);
+
+/* ---- remote_news.c: what hosts are told of transactions ---- */
+
+void remote_hear_news(struct remote *, const struct news *);
+
+/* A question begins. It may charge. */
+void remote_news_begin(const struct remote_request *question);
+
+/* It goes to this host, who may charge it from now on, whether we hear that or not. */
+void remote_news_mark(struct remote_request *question, struct remote_leg *, msec now);
+
+/* It ends, answered by this leg; null: by none. */
+void remote_news_asked(const struct remote_request *question, const struct remote_leg *answered, msec now);
+
+/* An event ends. */
+void remote_news_told(const struct remote_request *event, bool noted, msec now);
+
+/* The host lives: what it is owed may go. */
+void remote_news_pay(struct remote *, struct remote_host *, msec now);
+
 /* For remote_hosts_conf. */
-void remote_settled(void *remote, struct remote_host *, msec now);
+void remote_news_leaves(void *remote, struct remote_host *);
+
+/* For the timer. */
+void remote_news_tick(uv_timer_t *);
+
+/* How much is owed. */
+size_t remote_news_owed(const struct remote *);
 
 /* ---- remote_message.c: what messages say ---- */
 

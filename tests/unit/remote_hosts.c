@@ -1,4 +1,4 @@
-/* The store remote and its hosts: several servers, names, bounds, one that is silent, and the news that they are told. */
+/* The store remote and its hosts: several servers, names, bounds, one that is silent. */
 #include "remote_peers.h"
 
 /* ---- several servers, names, bounds ---- */
@@ -155,134 +155,6 @@ static void test_breaker(void **state)
 	assert_int_equal(p->heard, 7);
 }
 
-/* ---- what becomes of a transaction ---- */
-
-static void tell(enum news_kind kind, struct hash transaction, const char *address)
-{
-	struct news news = { .kind = kind, .transaction = transaction, .size = kind == NEWS_ARRIVED ? 77 : 0 };
-	news.mailbox.address = str_of(address);
-	news.mailbox.host = STR("127.0.0.1");
-	fx.store->type->tell(fx.store, &news);
-}
-
-static bool no_events(void *arg)
-{
-	(void)arg;
-	return remote_of(fx.store)->events == 0;
-}
-
-static void test_news(void **state)
-{
-	static const struct {
-		enum news_kind kind;
-		enum facts_event event;
-	} rows[] = {
-		{ NEWS_WITHDRAWN, FACTS_EVENT_WITHDRAWN },
-		{ NEWS_ARRIVED, FACTS_EVENT_ARRIVED },
-		{ NEWS_ENDED, FACTS_EVENT_ENDED },
-	};
-	const struct facts_request *q = &fx.peers[0].last;
-	(void)state;
-	struct remote *r = open_store();
-	fx.transaction = (struct hash){ 1, 2 };
-	start();
-	run_all();
-	for (unsigned i = 0; i < COUNT(rows); i++) {
-		tell(rows[i].kind, fx.transaction, rows[i].kind == NEWS_WITHDRAWN ? "joe@example.org" : "");
-		run_until_heard(2 + i);
-		assert_int_equal(q->kind, FACTS_EVENT);
-		assert_int_equal(q->event, rows[i].event);
-		assert_true(hash_eq(q->transaction, fx.transaction));
-		assert_int_equal(q->size, rows[i].kind == NEWS_ARRIVED ? 77 : 0);
-		assert_true(str_eq(q->address, str_of(i == 0 ? "joe@example.org" : "")));
-		assert_true(process_run(&fx.loop, no_events, NULL));
-		assert_int_equal(fx.peers[0].heard, 2 + i);
-	}
-	tell(NEWS_ENDED, fx.transaction, ""); /* it is not known any more */
-	tell(NEWS_ENDED, (struct hash){ 3, 4 }, "");
-	tell(NEWS_ENDED, (struct hash){ 0, 0 }, "");
-	assert_int_equal(r->events, 0);
-	assert_true(list_empty(&r->out));
-}
-
-static void test_news_that_nobody_acknowledges(void **state)
-{
-	(void)state;
-	fx.conf.timeout = SOON;
-	struct remote *r = open_store();
-	fx.transaction = (struct hash){ 1, 2 };
-	fx.peers[0].noting = false;
-	start();
-	run_all();
-	for (int i = 0; i < REMOTE_EVENTS_MAX + 5 && i < MANY / 4; i++)
-		tell(NEWS_ARRIVED, fx.transaction, "");
-	assert_int_equal(r->events, MANY / 4);
-	assert_true(process_run(&fx.loop, no_events, NULL));
-	assert_int_equal(fx.peers[0].heard, 1 + 3 * MANY / 4);
-	assert_int_equal(remote_hosts_at(r->hosts, 0)->breaker.silent, 0); /* questions count, news do not */
-	tell(NEWS_ABANDONED, fx.transaction, "");
-	close_store(); /* with one on its way */
-}
-
-static void test_news_are_bounded(void **state)
-{
-	(void)state;
-	fx.conf.timeout = SOON;
-	struct remote *r = open_store();
-	fx.transaction = (struct hash){ 1, 2 };
-	start();
-	run_all();
-	datagram_deafen(&fx.peers[0].socket);
-	for (int i = 0; i < REMOTE_EVENTS_MAX + 5; i++)
-		tell(NEWS_ARRIVED, fx.transaction, "");
-	assert_int_equal(r->events, REMOTE_EVENTS_MAX);
-	assert_int_equal(r->stats.untold, 5);
-	assert_true(process_run(&fx.loop, no_events, NULL));
-}
-
-static void test_nothing_to_tell(void **state)
-{
-	(void)state;
-	struct remote *r = open_store();
-	start(); /* of no transaction */
-	fx.transaction = (struct hash){ 1, 2 };
-	run_all();
-	tell(NEWS_ENDED, (struct hash){ 0, 0 }, "");
-	struct lookup *l = &fx.lookups[fx.n++];
-	*l = fx.lookups[0];
-	l->claim = (struct claim){ .transaction = fx.transaction }; /* a question that charges nothing */
-	fx.store->type->start(fx.store, l);
-	run_all();
-	tell(NEWS_ENDED, fx.transaction, "");
-	assert_int_equal(r->events, 0);
-}
-
-static void test_trails(void **state)
-{
-	struct remote_trails *t = remote_trails_new();
-	struct hash first = { 1, 1 };
-	(void)state;
-	assert_null(remote_trails_find(t, first));
-	for (uint64_t host = 1; host < 20; host++) {
-		remote_trails_mark(t, first, (struct hash){ host, 0 });
-		remote_trails_mark(t, first, (struct hash){ 1, 0 });
-	}
-	assert_int_equal(remote_trails_find(t, first)->n, REMOTE_TRAIL_HOSTS);
-	for (uint64_t i = 2; i <= REMOTE_TRAILS; i++)
-		remote_trails_mark(t, (struct hash){ i, i }, (struct hash){ i, 0 });
-	assert_int_equal(remote_trails_find(t, first)->n, REMOTE_TRAIL_HOSTS);
-	remote_trails_mark(t, first, (struct hash){ 1, 0 });
-	remote_trails_mark(t, (struct hash){ 0, 5 }, (struct hash){ 1, 0 });
-	assert_non_null(remote_trails_find(t, first));
-	assert_null(remote_trails_find(t, (struct hash){ 2, 2 })); /* the oldest */
-	remote_trails_drop(t, first);
-	assert_null(remote_trails_find(t, first));
-	remote_trails_drop(t, first);
-	remote_trails_mark(t, (struct hash){ 0, 6 }, (struct hash){ 1, 0 });
-	assert_non_null(remote_trails_find(t, (struct hash){ 3, 3 })); /* the dropped one's place was free */
-	remote_trails_free(t);
-}
-
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -294,11 +166,6 @@ int main(void)
 		TEST(test_names_that_are_none),
 		TEST(test_hosts_are_bounded),
 		TEST(test_breaker),
-		TEST(test_news),
-		TEST(test_news_that_nobody_acknowledges),
-		TEST(test_news_are_bounded),
-		TEST(test_nothing_to_tell),
-		cmocka_unit_test(test_trails),
 	};
 	if (!keys_made())
 		return 1;

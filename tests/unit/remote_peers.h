@@ -55,6 +55,9 @@ struct peer {
 	const struct sockaddr *from; /* while it answers */
 	bool mute; /* silent, whatever its deeds are */
 	bool noting; /* events too are acknowledged */
+	bool clock_is_wrong; /* they are refused */
+	unsigned noted;
+	uint64_t notes[MANY]; /* of the transactions of events that were noted, as they came */
 	bool plain; /* it has no key */
 };
 
@@ -91,6 +94,10 @@ static inline void on_request(struct datagram_socket *socket, struct str in, con
 	p->from = from;
 	if (p->last.kind == FACTS_EVENT || deed == NOTED) {
 		reply = (struct facts_reply){ reply.asker, reply.sequence, reply.id, .state = FACTS_REPLY_NOTED };
+		if (p->clock_is_wrong)
+			reply.state = FACTS_REPLY_CLOCK;
+		else if (deed != NOTED && p->noting && !p->mute)
+			p->notes[p->noted++ % MANY] = p->last.transaction.a;
 		if (!p->noting && deed != NOTED)
 			return;
 	}
