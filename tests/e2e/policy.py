@@ -11,7 +11,7 @@ def connect(address, timeout=15):
         connection.connect(place)
         return connection
     host, _, port = place.rpartition(":")
-    return socket.create_connection((host, int(port)), timeout=timeout)
+    return socket.create_connection((host.strip("[]"), int(port)), timeout=timeout)
 
 
 def request(**attributes):

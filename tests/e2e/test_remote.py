@@ -1,6 +1,9 @@
 """Mailboxes on other machines: real daemons on this one's loopback addresses, and a backend that misbehaves as told."""
+import contextlib
+import functools
 import os
 import re
+import signal
 import socket
 import sqlite3
 import ssl
@@ -14,14 +17,16 @@ import pytest
 
 from certificates import Certificates
 from enclosure import USERS, free_port, until
-from facts import ANSWER, CLOCK, EVENT, FOUND, NOTED, QUESTION, REPLY, REQUEST, SEAL, Key
+from facts import ANSWER, CLOCK, EVENT, FOUND, NOTED, QUESTION, REPLY, REQUEST, SEAL, Asker, Key
 
 JOE, FULL = "joe@example.org", "full@example.org"
 LIMIT = 1_000_000
+# A backend that looks at the mailbox with each question, lends nothing, and soon lets go of a message that has ended.
+ANEW = "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  soft = 1  settle = 1s }\n"
 
 
 def free_udp_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind((host, 0))
         return probe.getsockname()[1]
 
@@ -54,19 +59,20 @@ def key(folder):
 
 @pytest.fixture
 def backend(idle_quotagate, mail, key):
-    """backend(host, port, name): a daemon with the mailboxes."""
+    """backend(host, port, name, more): a daemon with the mailboxes."""
     maildir(mail, "joe", 100_000)
     maildir(mail, "full", LIMIT)
 
-    def start(host="127.0.0.1", port=None, name="backend"):
+    def start(host="127.0.0.1", port=None, name="backend", more=""):
         port = port or free_udp_port(host)
+        host = f"[{host}]" if ":" in host else host
         daemon = idle_quotagate(
             f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
             f'listen farm {{ protocol = facts  address = "udp:{host}:{port}"  {key.option} }}\n'
             f'listen web {{ protocol = http  address = "inet:{host}:{port}"  {key.option} }}\n'
             f'store boxes {{ type = maildir  path = "{mail}/%d/%n/Maildir"  user = vmail  limit = {LIMIT} }}\n'
-            "domain example.org { store = boxes }\n", name=name).start()
-        daemon.place, daemon.web = f"udp:{host}:{port}", f"http://{host}:{port}"
+            f"domain example.org {{ store = boxes }}\n{more}", name=name).start()
+        daemon.port, daemon.place, daemon.web = port, f"udp:{host}:{port}", f"http://{host}:{port}"
         return daemon
     return start
 
@@ -97,8 +103,9 @@ def mute():
 
 # ---- two daemons ----
 
-def test_a_frontend_judges_by_what_its_backend_says(frontend, backend, key):
-    far = backend("127.0.0.2")
+@pytest.mark.parametrize("host", ["127.0.0.2", "::1"])
+def test_a_frontend_judges_by_what_its_backend_says(frontend, backend, key, host):
+    far = backend(host)
     gate = frontend(far.place, key.option)
     with gate.policy() as mta:
         assert mta.ask(JOE, size=1000) == "DUNNO"
@@ -191,6 +198,56 @@ def test_another_key(frontend, backend, key, folder):
     with gate.policy() as mta:
         assert mta.ask(FULL, size=1000).startswith("451 4.3.0 ")
     assert "127.0.0.2: no answer to 3 datagrams" in gate.check(FULL).stdout
+
+
+# ---- what becomes of a transaction ----
+
+@pytest.fixture
+def charged(key):
+    """charged(backend): the octets that it holds for messages on their way to joe."""
+    with contextlib.ExitStack() as open_ones:
+        @functools.cache
+        def asker(port):
+            return open_ones.enter_context(Asker(port, key, "127.0.0.2"))
+        yield lambda far: asker(far.port).ask(JOE).charge
+
+
+@pytest.mark.parametrize("abandoned", [True, False], ids=["abandoned", "ended"])
+def test_ends_that_a_backend_did_not_hear_of(frontend, backend, key, charged, abandoned):
+    """It stands still while transactions end, the last of which it was asked about meanwhile."""
+    far = backend("127.0.0.2", more=ANEW)
+    gate = frontend(far.place, f"timeout = 50ms  breaker_failures = 1  breaker_pause = 500ms  {key.option}")
+    if abandoned:  # what a connection leaves behind is known to be so once the end of a message was asked about
+        with gate.policy() as mta:
+            mta.ask(JOE, size=10, state="END-OF-MESSAGE")
+        until(lambda: charged(far) == 0, "that one is over")
+    clients = [gate.policy() for _ in range(20)]
+    for number, client in enumerate(clients):
+        assert client.ask(JOE, size=10_000, instance=f"m{number}") == "DUNNO"
+    assert charged(far) == 200_000
+    far.signal(signal.SIGSTOP)
+    try:
+        assert clients[0].ask(JOE, size=10_000, instance="late").startswith("451 4.3.0 ")
+        gate.says(f"event=peer store=far host={far.place[4:]} state=open")
+        for client in clients:
+            client.close()
+        time.sleep(2)
+    finally:
+        far.signal(signal.SIGCONT)
+    until(lambda: charged(far) <= 10_000, "it hears of them", 5)
+    until(lambda: charged(far) == 0, "and of the one that it may have charged afterwards", 20)
+    gate.says(f"event=peer store=far host={far.place[4:]} state=closed")
+
+
+def test_ends_by_http(frontend, backend, mute, key, charged):
+    """No datagram comes through."""
+    far = backend("127.0.0.2", more=ANEW)
+    gate = frontend(mute, f'timeout = 50ms  http = "{far.web}"  {key.option}')
+    with gate.policy() as mta:
+        assert mta.ask(JOE, size=10_000) == "DUNNO"
+        time.sleep(1.5)
+        assert charged(far) == 10_000
+    until(lambda: charged(far) == 0, "it hears of the end", 5)
 
 
 # ---- a backend that does as it is told ----
@@ -372,7 +429,8 @@ def test_http_where_datagrams_are_lost(frontend, web, fake, mute, key):
     asked = []
 
     def answer(method, path, headers, body):
-        asked.append((method, path, headers["Content-Type"]))
+        if body[3] == QUESTION:
+            asked.append((method, path, headers["Content-Type"]))
         return 200, fake.reply(body)
     gate = frontend(mute, f'timeout = 50ms  http = "{web(answer).place}"  breaker_failures = 2  {key.option}')
     with gate.policy() as mta:
@@ -380,6 +438,19 @@ def test_http_where_datagrams_are_lost(frontend, web, fake, mute, key):
             assert mta.ask(FULL, size=1000, instance=number).startswith("452 4.2.2 ")
     assert asked == [("POST", "/v1/facts", "application/octet-stream")] * 4
     assert "event=peer" not in gate.said(), "an answer is an answer"
+
+
+def test_http_of_several_servers(frontend, web, fake, mute, key):
+    """The answer is that of the second server, and says nothing of the first."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as another:
+        another.bind(("127.0.0.2", 0))
+        second = f"udp:127.0.0.2:{another.getsockname()[1]}"
+        urls = f'"http://127.0.0.1:{free_port()}", "{web(lambda method, path, headers, body: (200, fake.reply(body))).place}"'
+        gate = frontend([mute, second], f"timeout = 50ms  http = {{{urls}}}  breaker_failures = 2  {key.option}")
+        with gate.policy() as mta:
+            for number in range(4):
+                assert mta.ask(FULL, size=1000, instance=number).startswith("452 4.2.2 ")
+    assert re.findall(r"event=peer .*", gate.said()) == [f"event=peer store=far host={mute[4:]} state=open"]
 
 
 @pytest.mark.parametrize("answer,why", [
@@ -494,6 +565,7 @@ def test_tokens(frontend, web, folder):
     ('server = "udp:10.0.0.5:7359"  http = "http://a"', "http needs a key_file"),
     ('server = "udp:10.0.0.5:7359"  http = "http://a/path"  key_file = "/k"', "expected no path"),
     ('server = {}', "expected 1 to 4"),
+    ('server = "udp:10.0.0.5:7359"  http = {"http://a", "b"}  key_file = "/k"', "expected http://"),
     ('server = "udp:10.0.0.5:7359"  tries = 9', "8"),
     ('server = "udp:10.0.0.5:7359"  key_file = "key"', "expected an absolute path"),
 ])
