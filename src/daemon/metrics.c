@@ -336,6 +336,36 @@ static void put_peers(struct exposition *x, const struct engine *e)
 	}
 }
 
+/* ---- messages ---- */
+
+static void put_messages(struct exposition *x, const struct engine *e)
+{
+	static const struct {
+		const char *name, *type, *help;
+	} figures[] = {
+		{ "quotagate_store_messages_strange_total", "counter",
+			"Messages to this store that were malformed, or not sealed with its key, or from elsewhere." },
+		{ "quotagate_store_messages_late_total", "counter", "Answers that nobody waited for any more." },
+		{ "quotagate_store_news_owed", "gauge",
+			"News of transactions that waits until the peer it is for answers." },
+		{ "quotagate_store_news_untold_total", "counter",
+			"News of transactions that was given up before the peer had it." },
+	};
+	const struct config *c = e->counters->config;
+	for (size_t f = 0; f < sizeof(figures) / sizeof(figures[0]); f++) {
+		exposition_family(x, figures[f].name, figures[f].type, figures[f].help);
+		for (size_t i = 0; i < c->route.n_stores; i++) {
+			const struct store *store = e->stores[i];
+			if (!store->type->messages)
+				continue;
+			const struct store_messages m = store->type->messages(store);
+			const uint64_t values[] = { m.strange, m.late, m.owed, m.untold };
+			exposition_count(x, LABELS({ "store", c->stores[i].name }, { "type", c->stores[i].type->name }),
+				values[f]);
+		}
+	}
+}
+
 /* ---- all of it ---- */
 
 char *metrics_text(const struct engine *e, size_t *len)
@@ -359,6 +389,7 @@ char *metrics_text(const struct engine *e, size_t *len)
 		put_lookups(&x, &directories);
 		put_helpers(&x, &directories);
 		put_peers(&x, e);
+		put_messages(&x, e);
 		put_domains(&x, e->counters);
 		exposition_end(&x);
 	}

@@ -19,7 +19,7 @@
 #define LABEL_MAX 256
 #define BOUNDS_MAX 64
 
-enum part { DAEMON, LISTENERS, STORES, PEERS, DIRECTORIES, CANARIES, CACHE, LEDGER, PARTS };
+enum part { DAEMON, LISTENERS, STORES, PEERS, MESSAGES, DIRECTORIES, CANARIES, CACHE, LEDGER, PARTS };
 
 struct status {
 	struct samples samples;
@@ -34,6 +34,7 @@ static const char *const source_titles[] = { "name", "type", "lookups", "failed"
 	"restarts", "hangs", NULL };
 static const char *const peer_titles[] = { "store", "peer", "state", "asked", "answered", "timeouts", "fallbacks",
 	"refused", NULL };
+static const char *const message_titles[] = { "store", "strange", "late", "news owed", "news untold", NULL };
 static const char *const canary_titles[] = { "of", "name", "well", NULL };
 static const char *const cache_titles[] = { "mailboxes", "room", "questions", "hit rate", "waiting", "evicted",
 	"directory answers", NULL };
@@ -183,6 +184,18 @@ static void add_peer(struct status *s, const struct sample *x)
 	}
 }
 
+/* `x` is the news owed. */
+static void add_messages(struct status *s, const struct sample *x)
+{
+	struct sheet *to = &s->sheets[MESSAGES];
+	label(to, x, "store");
+	sheet_value(
+		to, CELL_COUNT, samples_sum(&s->samples, "quotagate_store_messages_strange_total", x->labels, NULL));
+	sheet_value(to, CELL_COUNT, samples_sum(&s->samples, "quotagate_store_messages_late_total", x->labels, NULL));
+	sheet_value(to, CELL_COUNT, x->value);
+	sheet_value(to, CELL_COUNT, samples_sum(&s->samples, "quotagate_store_news_untold_total", x->labels, NULL));
+}
+
 /* ---- all of it ---- */
 
 static bool is_last_step(const struct sample *x)
@@ -206,6 +219,8 @@ static void add(struct status *s, const struct sample *x)
 		add_canary(s, x, "directory");
 	else if (str_eq(x->name, STR("quotagate_peer_state")) && x->value > 0)
 		add_peer(s, x);
+	else if (str_eq(x->name, STR("quotagate_store_news_owed")))
+		add_messages(s, x);
 }
 
 static void fill(struct status *s, const struct fetched *f)
@@ -244,6 +259,7 @@ static int report(const struct fetched *f, bool json)
 	sheet_init(&s.sheets[LISTENERS], "listeners", listener_titles, false);
 	sheet_init(&s.sheets[STORES], "stores", source_titles, false);
 	sheet_init(&s.sheets[PEERS], "peers", peer_titles, false);
+	sheet_init(&s.sheets[MESSAGES], "messages", message_titles, false);
 	sheet_init(&s.sheets[DIRECTORIES], "directories", source_titles, false);
 	sheet_init(&s.sheets[CANARIES], "canaries", canary_titles, false);
 	sheet_init(&s.sheets[CACHE], "cache", cache_titles, true);

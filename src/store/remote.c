@@ -93,6 +93,12 @@ static bool remote_peer(const struct store *s, size_t i, struct store_peer *out)
 	return true;
 }
 
+static struct store_messages remote_messages(const struct store *s)
+{
+	const struct remote *r = (const void *)s;
+	return (struct store_messages){ r->stats.strange, r->stats.late, r->stats.untold, remote_news_owed(r) };
+}
+
 static void on_tick_closed(uv_handle_t *tick)
 {
 	remote_handle_closed(list_of(tick, struct remote, tick));
@@ -123,6 +129,7 @@ static const struct store_type remote_store = {
 	.tell = remote_tell,
 	.helpers = remote_helpers,
 	.peer = remote_peer,
+	.messages = remote_messages,
 	.start = remote_start,
 	.cancel = remote_cancel,
 	.close = remote_close,

@@ -64,6 +64,14 @@ struct store_peer {
 	uint64_t asked, answered, timeouts, fallbacks, refused;
 };
 
+/* Of a store that exchanges messages with other machines, for metrics. */
+struct store_messages {
+	uint64_t strange; /* that came, but from nobody who may send them, or malformed */
+	uint64_t late; /* that came, but answer nothing that is still asked */
+	uint64_t untold; /* news of transactions that did not get there, and that is not told any more */
+	size_t owed; /* that waits until somebody answers */
+};
+
 /* An opened store on the loop. Every start() ends in exactly one lookup_done(), unless cancel() came first. */
 struct store;
 struct store_type {
@@ -73,6 +81,8 @@ struct store_type {
 	struct pool_stats (*helpers)(const struct store *);
 	/* The peer number i, from 0 on. False when there are no more. Null: it has none. */
 	bool (*peer)(const struct store *, size_t i, struct store_peer *out);
+	/* Null: it exchanges none. */
+	struct store_messages (*messages)(const struct store *);
 	void (*start)(struct store *, struct lookup *);
 	void (*cancel)(struct store *, struct lookup *);
 	void (*close)(struct store *);

@@ -317,6 +317,8 @@ def test_a_frontend_and_its_backend(quotagate, idle_quotagate, configuration, co
     assert (before["state"], before["timeouts"], before["answered"] >= 1) == ("closed", 0, True)
     assert row(seen["stores"], name="far")["lookups"] == 1
     assert row(status(backend)["listeners"], listener="farm")["defer"] == 1
+    none = {"store": "far", "strange": 0, "late": 0, "news_owed": 0, "news_untold": 0}
+    assert (seen["messages"], status(backend)["messages"]) == ([none], [])
     backend.stop()
     ask(frontend, FULL)
     peer, = until(lambda: [p for p in status(frontend)["peers"] if p["state"] == "open"], "it is left alone")
