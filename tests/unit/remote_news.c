@@ -319,6 +319,23 @@ static void test_a_question_that_is_not_answered(void **state)
 	assert_true(list_empty(&r->later));
 }
 
+static void test_a_question_that_is_cancelled(void **state)
+{
+	(void)state;
+	struct remote *r = open_store();
+	fx.transaction = one;
+	fx.store->type->cancel(fx.store, start());
+	fx.returned++;
+	tell(NEWS_ABANDONED, one, "");
+	run_until_noted(1);
+	run_events();
+	assert_false(list_empty(&r->later));
+	fx.transaction = one; /* which begins anew: its next end is told in any case */
+	start();
+	run_all();
+	assert_true(list_empty(&r->later));
+}
+
 /* ---- never ---- */
 
 static void test_what_the_host_has_forgotten(void **state)
@@ -469,6 +486,7 @@ int main(void)
 		TEST(test_two_hosts),
 		TEST(test_a_question_that_is_answered_after_the_end),
 		TEST(test_a_question_that_is_not_answered),
+		TEST(test_a_question_that_is_cancelled),
 		TEST(test_what_the_host_has_forgotten),
 		TEST(test_a_host_that_makes_room),
 		TEST(test_withdrawals_are_told_once),
