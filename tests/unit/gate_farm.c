@@ -1,11 +1,7 @@
 /* Frontends and a backend (tests/farm.h): much mail for few mailboxes, the same at every run. */
 #include "../farm.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-
-#include <cmocka.h>
+#include "lives.h"
 
 #define SEEDS 30
 #define LIVES 300
@@ -39,26 +35,10 @@ static void lost_datagrams_let_little_through(void **state)
 	assert_true(sums.overrun < sums.accepted / 200);
 }
 
-static uint8_t next(uint64_t *seed)
-{
-	*seed ^= *seed >> 12;
-	*seed ^= *seed << 25;
-	*seed ^= *seed >> 27;
-	return (uint8_t)(*seed * UINT64_C(0x2545F4914F6CDD1D) >> 56);
-}
-
 static void promises_are_kept_whatever_happens(void **state)
 {
 	(void)state;
-	static uint8_t choices[CHOICES];
-	for (unsigned life = 1; life <= LIVES; life++) {
-		uint64_t seed = life;
-		for (size_t i = 0; i < sizeof(choices); i++)
-			choices[i] = next(&seed);
-		const char *broken = farm_run(choices, sizeof(choices));
-		if (broken)
-			fail_msg("seed %u: %s", life, broken);
-	}
+	lives_run(LIVES, CHOICES, farm_run);
 }
 
 int main(void)
