@@ -1,10 +1,11 @@
 """A frontend that asks for facts, written from quotagate-facts(7) alone."""
 import hashlib
 import secrets
-import socket
 import struct
 import time
 from collections import namedtuple
+
+from datagrams import Datagrams
 
 QUESTION, EVENT, REPLY = 1, 2, 129
 CHARGE, LIMIT_NAMED, END_OF_MESSAGE, FIRM, LIMIT_IS_DEFAULT = 1, 2, 4, 8, 16
@@ -45,23 +46,14 @@ def decode(octets, keys=()):
     return Reply(name, *head[4:-1], note=octets[ANSWER.size:-SEAL], octets=octets)
 
 
-class Asker:
+class Asker(Datagrams):
     """One running frontend with its socket. What is sent is counted; what comes back is checked against it."""
 
     def __init__(self, port, key=None, host="127.0.0.1", source=None, clock=0, name=None):
+        super().__init__(port, host, source)
         self.key, self.clock = key, clock
         self.name = secrets.randbits(64) if name is None else name
         self.sequence = secrets.randbits(32)
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        if source:
-            self.socket.bind((source, 0))
-        self.socket.connect((host, port))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
 
     def message(self, kind, address=b"", transaction=bytes(16), flags=0, event=0, size=0, limit=0, message_limit=0, spent=0,
                 spent_messages=0, held=0, clock=None, id=None, sequence=None):
@@ -75,17 +67,6 @@ class Asker:
                             event, len(address), spent, spent_messages, held) + address
         text = text.ljust(192 - SEAL, b"\0")
         return self.key.seal(text) if self.key else text + bytes(SEAL)
-
-    def send(self, octets):
-        self.socket.send(octets)
-
-    def receive(self, seconds=5):
-        """What comes next, null when nothing does in time."""
-        self.socket.settimeout(seconds)
-        try:
-            return self.socket.recv(65536)
-        except TimeoutError:
-            return None
 
     def exchange(self, octets, keys=None):
         self.send(octets)

@@ -7,17 +7,12 @@ import time
 
 import pytest
 
+from datagrams import Datagrams, free_udp_port
 from enclosure import free_port, mbox, until
 from policy import one_shot
 
 FULL, OK = b"CHECK_QUOTA full@example.org", b"CHECK_QUOTA ok@example.org"
 SO_RCVBUFFORCE = 33
-
-
-def free_udp_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture
@@ -34,33 +29,10 @@ def configuration(mail):
     return make
 
 
-class Client:
-    """One socket; answers come back to it."""
-
-    def __init__(self, port, host="127.0.0.1", source=None):
-        self.socket = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+class Client(Datagrams):
+    def __init__(self, *arguments, **more):
+        super().__init__(*arguments, **more)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 23)
-        if source:
-            self.socket.bind((source, 0))
-        self.socket.connect(("::1" if host == "[::1]" else host, port))
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.socket.close()
-
-    def send(self, *datagrams):
-        for datagram in datagrams:
-            self.socket.send(datagram)
-
-    def receive(self, seconds=5):
-        """The next datagram, null when none comes in time."""
-        self.socket.settimeout(seconds)
-        try:
-            return self.socket.recv(65536)
-        except TimeoutError:
-            return None
 
     def ask(self, datagram):
         self.send(datagram)

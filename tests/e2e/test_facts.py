@@ -3,25 +3,19 @@ import os
 import re
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
+from datagrams import free_udp_port
 from enclosure import USERS, free_port, until
 from facts import (ABANDONED, ARRIVED, CANNOT_TELL, CHARGED, CLOCK, END_OF_MESSAGE, ENDED, FOUND, LIMIT_NAMED, NO_MAILBOX,
                    NOT_OURS, NOTED, QUESTION, WITHDRAWN, Asker, Key)
 
 JOE, FULL = "joe@example.org", "full@example.org"
 LIMIT = 1_000_000
-
-
-def free_udp_port():
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def maildir(mail, name, octets):
