@@ -16,6 +16,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from certificates import Certificates
+from datagrams import free_udp_port
 from enclosure import USERS, free_port, until
 from facts import ANSWER, CLOCK, EVENT, FOUND, NOTED, QUESTION, REPLY, REQUEST, SEAL, Asker, Key
 
@@ -23,12 +24,6 @@ JOE, FULL = "joe@example.org", "full@example.org"
 LIMIT = 1_000_000
 # A backend that looks at the mailbox with each question, lends nothing, and soon lets go of a message that has ended.
 ANEW = "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  soft = 1  settle = 1s }\n"
-
-
-def free_udp_port(host="127.0.0.1"):
-    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
 
 
 def maildir(mail, name, octets):
