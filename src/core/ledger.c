@@ -363,14 +363,19 @@ static bool is_counted(const struct facts *f)
 	return f->source == SOURCE_RECOUNT || f->source == SOURCE_REMEMBERED;
 }
 
-void ledger_settle(struct ledger *l, struct entry *e, const struct facts *was, const struct facts *is, msec begun)
+/* What has come since. It may be what was charged longest ago: pays first, and what is left of that is dropped then. */
+static void pay(struct entry *e, const struct facts *was, const struct facts *is)
 {
-	tally_drop(&e->tally, ledger_before(l, begun));
-	if (was->state != FACTS_FOUND || is->state != FACTS_FOUND || is_counted(was) != is_counted(is))
-		return;
 	const struct charge growth = { is->usage > was->usage ? is->usage - was->usage : 0,
 		is->messages > was->messages ? is->messages - was->messages : 0 };
-	tally_pay(&e->tally, growth, is->messages > 0 || was->messages > 0);
+	if (was->state == FACTS_FOUND && is->state == FACTS_FOUND && is_counted(was) == is_counted(is))
+		tally_pay(&e->tally, growth, is->messages > 0 || was->messages > 0);
+}
+
+void ledger_settle(struct ledger *l, struct entry *e, const struct facts *was, const struct facts *is, msec begun)
+{
+	pay(e, was, is);
+	tally_drop(&e->tally, ledger_before(l, begun));
 }
 
 uint32_t ledger_before(const struct ledger *l, msec now)

@@ -349,6 +349,23 @@ static void rule_8_oldest_first(void **state)
 	charged(0, 0);
 }
 
+/* It was delivered long ago, but nobody has looked since: what has come is not the younger one. */
+static void rule_8_growth_may_be_what_has_settled(void **state)
+{
+	(void)state;
+	know(100, 100000);
+	ask(0, "joe@a.example", 8000, 0);
+	pass_time(SECONDS(100));
+	ask(0, "joe@a.example", 5000, 0);
+	pass_time(SECONDS(25));
+	box(0, "joe@a.example", 100 + 8000, 100000);
+	look_up();
+	charged(5000, 1);
+	box(0, "joe@a.example", 100 + 8000 + 5000, 100000);
+	look_up();
+	charged(0, 0);
+}
+
 /* A maildirsize says 65, a recount 85 of 100. What they differ by is no mail that came: it pays for nothing, or a mailbox
    whose figures change with every question would let in as much each time. */
 static void rule_8_a_correction_is_no_growth(void **state)
@@ -494,6 +511,7 @@ int main(void)
 		TEST(rule_8_growth_pays_ended_charges),
 		TEST(rule_8_a_message_that_is_here_is_paid),
 		TEST(rule_8_oldest_first),
+		TEST(rule_8_growth_may_be_what_has_settled),
 		TEST(rule_8_a_correction_is_no_growth),
 		TEST(rule_9_asked_again_at_most_once_per_ttl_high),
 		TEST(rule_11_what_only_charges_make_full_is_full),
