@@ -183,6 +183,17 @@ static bool has_arrived(const struct transaction *t, const struct entry *e)
 	return t->arrived_octets && memcmp(t->arrived_key, e->key, sizeof(e->key)) == 0;
 }
 
+/* Charges of open transactions. */
+static struct charge open_of(const struct entry *e)
+{
+	return (struct charge){ e->tally.open_octets, e->tally.open_messages };
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash id)
 {
 	struct charge all = tally_sum(&e->tally);
@@ -193,17 +204,17 @@ struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash
 		own = NULL;
 	/* Newer figures may have it, and have paid for it: then it is not known to be among the charges. */
 	bool arrived = t && has_arrived(t, e) && entry_facts(e).taken == t->arrived_taken;
-	uint64_t octets = own ? own->octets : arrived ? t->arrived_octets : 0;
-	if (octets) {
-		all.octets -= octets < all.octets ? octets : all.octets;
-		all.messages--;
-	}
+	if (own)
+		return charge_less(all, (struct charge){ own->octets, 1 });
+	const struct charge ended = charge_less(all, open_of(e));
+	if (arrived && ended.messages > 0)
+		all = charge_less(all, (struct charge){ least(t->arrived_octets, ended.octets), 1 });
 	return all;
 }
 
 static uint64_t at_most(uint64_t octets)
 {
-	return octets < LEDGER_CHARGE_MOST ? octets : LEDGER_CHARGE_MOST;
+	return least(octets, LEDGER_CHARGE_MOST);
 }
 
 void ledger_charge(struct ledger *l, struct entry *e, struct hash id, uint64_t octets, msec now)
@@ -268,7 +279,7 @@ struct charge ledger_seal(struct ledger *l, struct entry *e, struct hash id, mse
 	uint32_t *link;
 	struct transaction *t = find(l, id);
 	struct record *r = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
-	struct charge own = { 0 }, others = { e->tally.open_octets, e->tally.open_messages };
+	struct charge own = { 0 }, others = open_of(e);
 	if (r && !stands(l, r))
 		r = NULL;
 	if (r)
@@ -286,8 +297,7 @@ struct charge ledger_seal(struct ledger *l, struct entry *e, struct hash id, mse
 
 void ledger_hand_over(struct ledger *l, struct entry *e, struct charge spent, msec now)
 {
-	const struct charge open = { e->tally.open_octets, e->tally.open_messages };
-	struct charge left = charge_less(charge_less(tally_sum(&e->tally), open), spent);
+	struct charge left = charge_less(charge_less(tally_sum(&e->tally), open_of(e)), spent);
 	tally_drop(&e->tally, UINT32_MAX);
 	if (left.messages > 0)
 		put_ended(l, e, left, now);
