@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from cyrus import Cyrus
 from dovecot import Dovecot
 from enclosure import owned, tail
 from exim import Exim
@@ -120,6 +121,7 @@ def gates(farm, folder, started):
 
 postfix = server(Postfix)
 exim = server(Exim)
+cyrus = server(Cyrus)
 dovecot = server(Dovecot)
 
 

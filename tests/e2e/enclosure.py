@@ -14,7 +14,7 @@ SERVERS = TOP / ".cache" / "servers"
 
 # Users that exist only inside; the numbers are free on any Debian.
 USERS = {
-    "postfix": 25001, "postdrop": 25002, "Debian-exim": 25003, "dovecot": 25004, "dovenull": 25005,
+    "postfix": 25001, "postdrop": 25002, "Debian-exim": 25003, "dovecot": 25004, "dovenull": 25005, "cyrus": 25006,
     "quotagate": 25010, "vmail": 25011, "defang": 25012,
     "postgres": 25021, "mysql": 25022,
 }
