@@ -9,6 +9,8 @@ const char *facts_source_name(enum facts_source source)
 	case SOURCE_REMEMBERED: return "remembered-recount";
 	case SOURCE_STAT: return "stat";
 	case SOURCE_PEER: return "peer";
+	case SOURCE_SERVER: return "server";
+	case SOURCE_DATABASE: return "database";
 	}
 	return "none";
 }

@@ -44,6 +44,8 @@ enum facts_source {
 	SOURCE_REMEMBERED, /* a recount that still stands: no directory has changed since */
 	SOURCE_STAT, /* the size of an mbox file, or of a tree of them */
 	SOURCE_PEER, /* another machine told them, and not how it knows */
+	SOURCE_SERVER, /* the server that keeps the mailbox told them */
+	SOURCE_DATABASE, /* they stand where that server writes them: tables, keys */
 };
 
 struct facts {

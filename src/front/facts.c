@@ -15,7 +15,7 @@
 
 #define COMPLAINT_MAX 80
 
-static_assert(FACTS_SOURCE_LAST == SOURCE_PEER && FACTS_RULE_LAST == RULE_CYRUS_STRICT, "the enums end here");
+static_assert(FACTS_SOURCE_LAST == SOURCE_DATABASE && FACTS_RULE_LAST == RULE_CYRUS_STRICT, "the enums end here");
 static_assert((int)FACTS_REPLY_NOT_OURS == (int)FACTS_NOT_OURS, "the first states are those of facts");
 
 struct facts_session {

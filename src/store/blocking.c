@@ -51,7 +51,9 @@ static bool source_of(uint32_t n, enum facts_source *out)
 	case SOURCE_RECOUNT:
 	case SOURCE_REMEMBERED:
 	case SOURCE_STAT:
-	case SOURCE_PEER: *out = (enum facts_source)n; return true;
+	case SOURCE_PEER:
+	case SOURCE_SERVER:
+	case SOURCE_DATABASE: *out = (enum facts_source)n; return true;
 	}
 	return false;
 }

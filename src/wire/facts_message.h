@@ -23,7 +23,7 @@
 #define FACTS_REQUEST_MIN 192 /* a shorter one is padded, so that no reply is longer than its request */
 #define FACTS_ADDRESS_MAX 384
 #define FACTS_NOTE_MAX 47 /* so many octets always fit into a reply */
-#define FACTS_SOURCE_LAST 5 /* enum facts_source and enum store_rule end here */
+#define FACTS_SOURCE_LAST 7 /* enum facts_source and enum store_rule end here */
 #define FACTS_RULE_LAST 7
 
 enum facts_message_kind {
