@@ -1,6 +1,7 @@
 """Cyrus IMAPd: mailboxes with quota roots, behind IMAP, two LMTP services, one of them strict, and smmapd."""
 import contextlib
 import imaplib
+import re
 import smtplib
 
 from enclosure import HERE, Enclosure, USERS, owned
@@ -145,8 +146,8 @@ class Cyrus(Enclosure):
         """Octets and messages in the mailbox, as the sizes of its messages tell."""
         with self.admin() as imap:
             done(imap.select(quoted(mailbox), readonly=True))
-            _, lines = imap.fetch("1:*", "(RFC822.SIZE)")
-        sizes = [int(line.rpartition(b" ")[2].rstrip(b")")) for line in lines if line]
+            _, lines = imap.fetch("1:*", "(RFC822.SIZE)")  # of an empty one it says that there are none
+        sizes = [int(number) for number in re.findall(rb"RFC822\.SIZE (\d+)", b" ".join(line for line in lines if line))]
         return sum(sizes), len(sizes)
 
     def empty(self, mailbox):
