@@ -7,7 +7,7 @@
 extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front,
 	facts_front, http_front;
 extern const struct listener_kind web_kind;
-extern const struct store_kind maildir_type, mbox_type, path_type, remote_type;
+extern const struct store_kind maildir_type, mbox_type, path_type, cyrus_type, imap_type, remote_type;
 extern const struct directory_type file_directory, ldap_directory, sql_directory;
 
 static const struct registry_front fronts[] = {
@@ -25,6 +25,10 @@ static const struct registry_front fronts[] = {
 static const struct store_kind *const stores[] = {
 	&maildir_type,
 	&mbox_type,
+#if HAVE_CURL
+	&cyrus_type,
+	&imap_type,
+#endif
 #if HAVE_REMOTE
 	&remote_type,
 #endif

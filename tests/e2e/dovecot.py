@@ -49,18 +49,24 @@ service quota-status {{
 }}
 """
 
+
 class Dovecot(Enclosure):
-    def __init__(self, folder, mail, quota="200k", users=None, host=HERE):
+    """`more` is configuration that stands behind the above, where {folder} and {mail} are known; `fields` are further
+    fields of the users' lines, by address."""
+
+    def __init__(self, folder, mail, quota="200k", users=None, host=HERE, more="", fields=None):
         super().__init__("dovecot", folder, host)
         self.lmtp, self.quota_status_port = host.port(24), host.port(12340)
         users = users or [f"{name}@example.org" for name in MAILBOXES]
         owned(mail, "vmail")
         self.quota_status = f"unix:{self.folder}/quota-status"
-        (self.folder / "users").write_text("".join(f"{user}:{{PLAIN}}x::::::\n" for user in users))
+        (self.folder / "users").write_text("".join(
+            f"{user}:{{PLAIN}}x::::::{(fields or {}).get(user, '')}\n" for user in users))
         (self.etc / "dovecot").mkdir()
         (self.etc / "dovecot" / "dovecot.conf").write_text(CONFIGURATION.format(
             folder=self.folder, mail=mail, uid=USERS["vmail"], quota=quota, lmtp=self.lmtp,
-            quota_status=self.quota_status_port, address=host.address))
+            quota_status=self.quota_status_port, address=host.address) +
+            more.replace("{folder}", str(self.folder)).replace("{mail}", str(mail)))
 
     def logs(self):
         return [self.output, self.folder / "dovecot.log"]

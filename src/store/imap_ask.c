@@ -1,0 +1,269 @@
+#include "store/imap_ask.h"
+
+#include "store/imap_link.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#define UNIT 1024 /* octets of STORAGE */
+#define REASON_MAX 256
+#define COMMAND_MAX (8 * IMAP_NAME_MAX) /* an octet of a name becomes five at most */
+
+struct imap {
+	const struct imap_conf *conf;
+	struct imap_link *link;
+	bool cyrus;
+	msec shunned; /* until when the server is left alone, because it cost time for nothing */
+	char why[REASON_MAX]; /* it is */
+};
+
+/* What was heard of one mailbox. */
+struct hearsay {
+	bool zero_counts; /* a limit of 0 is one */
+	size_t roots;
+	struct imap_resource storage, messages;
+};
+
+/* A question: all of it that is made from the mailbox. */
+struct question {
+	char text[IMAP_NAME_MAX], user_text[IMAP_NAME_MAX + 1], authorize_text[IMAP_NAME_MAX + 1];
+	struct str name;
+	struct imap_login login;
+	msec until;
+};
+
+static void *open_as(const void *conf, bool cyrus, struct err *err)
+{
+	struct imap *s = calloc(1, sizeof(*s));
+	if (!s) {
+		err_set(err, "out of memory");
+		return NULL;
+	}
+	s->conf = conf;
+	s->cyrus = cyrus;
+	s->link = imap_link_new(conf, err);
+	if (s->link)
+		return s;
+	free(s);
+	return NULL;
+}
+
+void *imap_ask_open(const void *conf, struct err *err)
+{
+	return open_as(conf, false, err);
+}
+
+void *imap_ask_open_cyrus(const void *conf, struct err *err)
+{
+	return open_as(conf, true, err);
+}
+
+void imap_ask_close(void *state)
+{
+	struct imap *s = state;
+	imap_link_free(s->link);
+	free(s);
+}
+
+/* ---- who and what is asked ---- */
+
+static bool make_user(const char **out, char *text, const char *template, const struct mailbox *m)
+{
+	struct buf b = { .at = text, .cap = IMAP_NAME_MAX };
+	if (!template)
+		return true;
+	if (!imap_conf_user(&b, template, m))
+		return false;
+	text[b.len] = '\0';
+	*out = text;
+	return true;
+}
+
+static bool make_question(struct question *q, const struct imap_conf *c, const struct mailbox *m)
+{
+	struct buf name = BUF(q->text);
+	q->login = (struct imap_login){ NULL, NULL };
+	q->until = imap_link_now() + c->timeout;
+	if (!imap_conf_mailbox(&name, c, m) || !str_is_utf8(buf_str(&name)))
+		return false;
+	q->name = buf_str(&name);
+	return make_user(&q->login.user, q->user_text, c->login, m) &&
+	       make_user(&q->login.authorize, q->authorize_text, c->authorize, m);
+}
+
+/* ---- the answer ---- */
+
+static void take_nothing(void *arg, const struct imap_response *r)
+{
+	(void)arg, (void)r;
+}
+
+/* Where 0 is no limit, another root's may be one. */
+static void merge(struct hearsay *h, struct imap_resource *into, const struct imap_resource *r)
+{
+	if (r->limit > 0 || h->zero_counts)
+		imap_resource_merge(into, r);
+}
+
+static void take_quota(void *arg, const struct imap_response *r)
+{
+	struct hearsay *h = arg;
+	h->roots += r->roots;
+	merge(h, &h->storage, &r->storage);
+	merge(h, &h->messages, &r->messages);
+}
+
+static uint64_t octets_of(uint64_t units)
+{
+	return units > INT64_MAX / UNIT - 1 ? INT64_MAX - UNIT : units * UNIT;
+}
+
+static uint32_t messages_of(uint64_t n)
+{
+	return n > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)n;
+}
+
+/* Facts have no limit of 0: one more of usage and limit says the same. */
+static void fill(struct facts *f, const struct hearsay *h)
+{
+	*f = (struct facts){ .state = FACTS_FOUND, .source = SOURCE_SERVER, .firm = true };
+	if (h->storage.limited) {
+		unsigned more = h->storage.limit == 0;
+		f->usage = octets_of(h->storage.usage) + UNIT - 1 + more;
+		f->limit = octets_of(h->storage.limit) + more;
+	}
+	if (h->messages.limited) {
+		unsigned more = h->messages.limit == 0;
+		f->messages = messages_of(h->messages.usage) + more;
+		f->message_limit = messages_of(h->messages.limit) + more;
+	}
+}
+
+static void describe(const struct hearsay *h, struct buf *note)
+{
+	buf_puts(note, h->roots == 0 ? ": it counts towards no quota" : "");
+	if (h->storage.limited)
+		buf_printf(note, ": STORAGE %llu KiB of %llu KiB", (unsigned long long)h->storage.usage,
+			(unsigned long long)h->storage.limit);
+	if (h->messages.limited)
+		buf_printf(note, ": MESSAGE %llu of %llu", (unsigned long long)h->messages.usage,
+			(unsigned long long)h->messages.limit);
+	if (h->roots && !h->storage.limited && !h->messages.limited)
+		buf_puts(note, ": nothing is limited");
+}
+
+static bool begins(struct str s, struct str with)
+{
+	return s.len >= with.len && str_eq_nocase((struct str){ s.at, with.len }, with);
+}
+
+/* RFC 5530's code, and the words of Cyrus and Dovecot, which give none. */
+static bool says_unknown(const struct imap_response *r)
+{
+	return str_eq_nocase(r->code, STR("NONEXISTENT")) || begins(r->text, STR("Mailbox does not exist")) ||
+	       begins(r->text, STR("Mailbox doesn't exist")) || begins(r->text, STR("Invalid mailbox name"));
+}
+
+static void judge(const struct imap_response *end, const struct hearsay *h, struct facts *facts, struct buf *note)
+{
+	if (end->kind == IMAP_OK) {
+		fill(facts, h);
+		describe(h, note);
+		return;
+	}
+	facts->state = end->kind == IMAP_NO && says_unknown(end) ? FACTS_NO_MAILBOX : FACTS_FAILED;
+	buf_puts(note, ": ");
+	buf_put_clean(note, end->line);
+}
+
+/* ---- asking ---- */
+
+/* To somebody who is no administrator Cyrus says of everybody's mailbox that it does not exist, and of every quota root
+   that he has no permission. */
+static bool is_administrator(struct imap *s, const struct question *q, struct buf *why)
+{
+	char text[64];
+	struct buf command = BUF(text);
+	struct imap_response end;
+	imap_getquota_encode(&command, imap_link_tag(s->link), STR(""));
+	if (imap_link_ask(s->link, buf_str(&command), q->until, take_nothing, NULL, &end, why) != IMAP_ANSWERED)
+		return false;
+	if (end.kind != IMAP_NO || !begins(end.text, STR("Permission denied")))
+		return true;
+	buf_put_clean(why, str_of(q->login.user));
+	buf_puts(why, " is no administrator of it: ");
+	buf_put_clean(why, end.line);
+	imap_link_close(s->link);
+	return false;
+}
+
+static bool log_in(struct imap *s, const struct question *q, struct buf *why)
+{
+	if (!imap_link_open(s->link, &q->login, q->until, why))
+		return false;
+	return !s->cyrus || imap_conf_is_personal(s->conf) || is_administrator(s, q, why);
+}
+
+/* A connection that was kept may have come to its end since, which says nothing about the server: once it is made anew. */
+static bool ask_server(
+	struct imap *s, const struct question *q, struct hearsay *h, struct imap_response *end, struct buf *why)
+{
+	const struct hearsay nothing = *h;
+	char text[COMMAND_MAX];
+	for (bool kept = imap_link_is_open(s->link);; kept = false) {
+		struct buf command = BUF(text);
+		if (!kept && !log_in(s, q, why))
+			return false;
+		imap_getquotaroot_encode(&command, imap_link_tag(s->link), q->name);
+		assert(!command.full);
+		*h = nothing;
+		enum imap_outcome o = imap_link_ask(s->link, buf_str(&command), q->until, take_quota, h, end, why);
+		if (o == IMAP_ANSWERED)
+			return true;
+		if (o != IMAP_ENDED || !kept)
+			return false;
+		why->len = 0;
+	}
+}
+
+/* A server that costs time for nothing is left alone for as long as it cost; one that was heard, but did not let a
+   certain user in, has nothing against the others. */
+static void shun(struct imap *s, msec began, const struct buf *why)
+{
+	if (imap_conf_is_personal(s->conf) && imap_link_was_heard(s->link))
+		return;
+	msec now = imap_link_now();
+	s->shunned = now + (now - began);
+	str_copy_z(s->why, sizeof(s->why), buf_str(why));
+}
+
+void imap_ask(void *state, const struct mailbox *m, bool firm, struct facts *facts, struct buf *note)
+{
+	struct imap *s = state;
+	struct question q;
+	struct imap_response end;
+	struct hearsay h = { .zero_counts = s->cyrus };
+	char reason[REASON_MAX];
+	struct buf why = { .at = reason, .cap = sizeof(reason) - 1 };
+	msec began = imap_link_now();
+	(void)firm; /* there are no firmer ones */
+	*facts = (struct facts){ .state = FACTS_FAILED };
+	buf_puts(note, s->conf->uri);
+	if (!make_question(&q, s->conf, m)) {
+		facts->state = FACTS_NO_MAILBOX;
+		buf_puts(note, ": it has no mailbox of such a name");
+	} else if (began < s->shunned) {
+		buf_puts(note, ": not asked so soon after it failed: ");
+		buf_puts(note, s->why);
+	} else if (ask_server(s, &q, &h, &end, &why)) {
+		buf_putc(note, ' ');
+		buf_put_clean(note, q.name);
+		judge(&end, &h, facts, note);
+	} else {
+		buf_puts(note, ": ");
+		buf_put(note, buf_str(&why));
+		shun(s, began, &why);
+	}
+	if (imap_conf_is_personal(s->conf))
+		imap_link_close(s->link);
+}
