@@ -106,6 +106,10 @@ static void explain(struct imap_link *l, CURLcode failed, struct buf *why)
 		buf_printf(why, "it said more than %d octets before the log-in", ANSWER_MAX);
 	else if (is_response && (r.kind == IMAP_NO || r.kind == IMAP_BAD || r.kind == IMAP_BYE))
 		buf_put_clean(why, r.line);
+	else if (failed == CURLE_OPERATION_TIMEDOUT)
+		buf_puts(why, l->heard ? "it did not end the log-in in time" : "it did not answer in time");
+	else if (failed == CURLE_RECV_ERROR || failed == CURLE_SEND_ERROR)
+		buf_puts(why, l->heard ? "it closed the connection during the log-in" : "it closed the connection");
 	else if (failed == CURLE_COULDNT_CONNECT && number)
 		buf_puts(why, strerror((int)number));
 	else

@@ -4,7 +4,7 @@ import imaplib
 import re
 import smtplib
 
-from enclosure import HERE, Enclosure, USERS, owned
+from enclosure import HERE, Enclosure, USERS, owned, until
 
 CONFIGURATION = """
 configdirectory: {folder}/state
@@ -110,6 +110,7 @@ class Cyrus(Enclosure):
 
     def restart(self):
         self.stop()
+        until(lambda: not self.host.connects(self.imap), "nobody listens any more")
         for name in ("lmtp", "smmap"):
             (self.folder / name).unlink(missing_ok=True)
         return self.start()
