@@ -15,7 +15,7 @@ from certificates import Certificates
 from cyrus import PASSWORDS, Cyrus
 from databases import descendants, secret
 from dovecot import Dovecot
-from enclosure import USERS, free_port, until
+from enclosure import USERS, connects, free_port, until
 from smtp import message
 from through import Through
 
@@ -403,6 +403,11 @@ class WithImap(Dovecot):
         self.imap = free_port()
         super().__init__(folder, mail, more=WITH_IMAP.format(port=self.imap) + more, **others)
         (self.folder / "masters").write_text("master:{PLAIN}let me in::::::\n")
+
+    def start(self):
+        super().start()
+        until(lambda: connects(self.imap), "imap-login listens")
+        return self
 
     def deliver(self, address, body):
         """True when it was taken, False when there was no room."""
