@@ -88,7 +88,7 @@ static struct forged forgeries[] = {
 		.good = true },
 	{ .name = "state", .reply = { .state = 4 } },
 	{ .name = "huge state", .reply = { .state = 0x80000001 } },
-	{ .name = "source", .reply = { .state = FACTS_FOUND, .source = 6 } },
+	{ .name = "source", .reply = { .state = FACTS_FOUND, .source = 200 } },
 	{ .name = "firm", .reply = { .state = FACTS_FOUND, .firm = 2 } },
 	{ .name = "foreign", .reply = { .state = FACTS_FOUND, .foreign = 255 } },
 	{ .name = "long note", .reply = { .state = FACTS_FOUND }, .note_len = 290 },
