@@ -173,7 +173,7 @@ bool imap_link_open(struct imap_link *l, const struct imap_login *login, msec un
 	char password[PASSWORD_MAX];
 	struct err err;
 	imap_link_close(l);
-	if (!secret_read(password, sizeof(password), l->conf->password_file, &err)) {
+	if (secret_line(password, sizeof(password), l->conf->password_file, &err) != SECRET_READ) {
 		buf_put_clean(why, str_of(err.text));
 		return false;
 	}
