@@ -1,0 +1,21 @@
+/* In the place of doveadm.c where libcurl or jansson is not there. */
+#include "store/doveadm.h"
+
+const bool doveadm_is_there = false;
+
+void *doveadm_open(const void *conf, struct err *err)
+{
+	(void)conf;
+	err_set(err, "this quotagate is built without libcurl or jansson");
+	return NULL;
+}
+
+void doveadm_ask(void *state, const struct mailbox *m, bool firm, struct facts *facts, struct buf *note)
+{
+	(void)state, (void)m, (void)firm, (void)facts, (void)note;
+}
+
+void doveadm_close(void *state)
+{
+	(void)state;
+}
