@@ -2,7 +2,7 @@
  * A Dovecot, asked what it knows of a mailbox itself: `uri` is its doveadm's HTTP service, which tells usage and limit
  * (store/doveadm.h).
  */
-#include "store/dovecot.h"
+#include "store/dovecot_conf.h"
 
 #include "store/doveadm.h"
 #include "store/store.h"

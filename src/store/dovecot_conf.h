@@ -1,6 +1,6 @@
 /* The options of a store of type dovecot: a Dovecot that is asked what it knows. */
-#ifndef STORE_DOVECOT_H
-#define STORE_DOVECOT_H
+#ifndef STORE_DOVECOT_CONF_H
+#define STORE_DOVECOT_CONF_H
 
 #include "base/opt.h"
 #include "base/time.h"
