@@ -1,0 +1,119 @@
+/* The answers of doveadm's HTTP API to quotaGet. */
+#include "store/doveadm_answer.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define ROWS(rows) "[[\"doveadmResponse\",[" rows "],\"q\"]]"
+#define ROW(type, value, limit)                                                                                        \
+	"{\"root\":\"User quota\",\"type\":\"" type "\",\"value\":\"" value "\",\"limit\":\"" limit                    \
+	"\",\"percent\":\"0\"}"
+#define CODE(code) "[[\"error\",{\"type\":\"exitCode\",\"exitCode\":" code "},\"q\"]]"
+
+static const struct {
+	const char *in;
+	enum facts_state state;
+	uint64_t usage, limit;
+	uint32_t messages, message_limit;
+	const char *note; /* is in it */
+} answers[] = {
+	{ ROWS(ROW("STORAGE", "10", "1024") "," ROW("MESSAGE", "7", "-")), FACTS_FOUND, 10240, 1048576, 7, 0,
+		": User quota" },
+	{ ROWS(ROW("STORAGE", "0", "-")), FACTS_FOUND, 0, 0, 0, 0, "" },
+	{ ROWS(ROW("STORAGE", "3", "0") "," ROW("MESSAGE", "2", "5")), FACTS_FOUND, 3072, 0, 2, 5, "" },
+	{ ROWS(ROW("OTHER", "x", "y") "," ROW("STORAGE", "1", "2")), FACTS_FOUND, 1024, 2048, 0, 0, "" },
+	/* Of several roots the one with the least room; of each resource for itself. */
+	{ ROWS(ROW("STORAGE", "10", "-") "," ROW("STORAGE", "5", "10") "," ROW("STORAGE", "1", "9")), FACTS_FOUND, 5120,
+		10240, 0, 0, "" },
+	{ ROWS(ROW("STORAGE", "1", "10") "," ROW("MESSAGE", "9", "-") "," ROW("STORAGE", "1", "-") "," ROW(
+		  "MESSAGE", "3", "4")),
+		FACTS_FOUND, 1024, 10240, 3, 4, "" },
+	{ ROWS(ROW("STORAGE", "12", "10") "," ROW("STORAGE", "9", "10")), FACTS_FOUND, 12288, 10240, 0, 0, "" },
+	{ ROWS(ROW("STORAGE", "18446744073709551615", "9007199254740993") "," ROW(
+		  "MESSAGE", "4294967296", "4294967296")),
+		FACTS_FOUND, INT64_MAX, INT64_MAX, UINT32_MAX, UINT32_MAX, "" },
+	{ "[[\"doveadmResponse\",[{\"type\":\"STORAGE\",\"value\":\"1\",\"limit\":\"2\",\"more\":{\"a\":[1,null]}}],"
+	  "\"q\"]]\r\n",
+		FACTS_FOUND, 1024, 2048, 0, 0, ": a quota root" },
+	{ CODE("67"), FACTS_NO_MAILBOX, 0, 0, 0, 0, ": no such user" },
+	{ CODE("68"), FACTS_FOUND, 0, 0, 0, 0, ": this user has no quota" },
+	{ CODE("75"), FACTS_FAILED, 0, 0, 0, 0, "exit code 75" },
+	{ CODE("-1"), FACTS_FAILED, 0, 0, 0, 0, "exit code -1" },
+	{ CODE("\"67\""), FACTS_FAILED, 0, 0, 0, 0, "it says exitCode" },
+	{ "[[\"error\",{\"type\":\"unknown\\nMethod\"},\"q\"]]", FACTS_FAILED, 0, 0, 0, 0, "it says unknown?Method" },
+	{ "[[\"error\",null,\"q\"]]", FACTS_FAILED, 0, 0, 0, 0, "it says error" },
+	{ ROWS(ROW("STORAGE", "error", "error")), FACTS_FAILED, 0, 0, 0, 0, "\"error\" of \"error\"" },
+	{ ROWS(ROW("STORAGE", "1", "2") "," ROW("MESSAGE", "", "-")), FACTS_FAILED, 0, 0, 0, 0, "\"\" of \"-\"" },
+	{ ROWS("{\"type\":\"STORAGE\",\"value\":1,\"limit\":2}"), FACTS_FAILED, 0, 0, 0, 0, "\"\" of \"\"" },
+	{ ROWS(""), FACTS_FAILED, 0, 0, 0, 0, "no quota root" },
+	{ ROWS("1,[],\"STORAGE\",null"), FACTS_FAILED, 0, 0, 0, 0, "no quota root" },
+	{ "[[\"doveadmResponse\",{},\"q\"]]", FACTS_FAILED, 0, 0, 0, 0, "none of doveadm's" },
+	{ "[[\"else\",[],\"q\"]]", FACTS_FAILED, 0, 0, 0, 0, "none of doveadm's" },
+	{ "[[\"doveadmResponse\",[" ROW("STORAGE", "1", "2") "],\"r\"]]", FACTS_FAILED, 0, 0, 0, 0,
+		"another question" },
+	{ "[[\"doveadmResponse\",[]]]", FACTS_FAILED, 0, 0, 0, 0, "another question" },
+	{ "[1]", FACTS_FAILED, 0, 0, 0, 0, "another question" },
+	{ "{}", FACTS_FAILED, 0, 0, 0, 0, "another question" },
+	{ "[]", FACTS_FAILED, 0, 0, 0, 0, "another question" },
+	{ "", FACTS_FAILED, 0, 0, 0, 0, "no JSON" },
+	{ "\xFF", FACTS_FAILED, 0, 0, 0, 0, "no JSON" },
+	{ "<html>", FACTS_FAILED, 0, 0, 0, 0, "no JSON" },
+};
+
+static void test_answers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(answers); i++) {
+		char text[256];
+		struct buf note = BUF(text);
+		struct facts f;
+		doveadm_answer_read(str_of(answers[i].in), &f, &note);
+		if (f.state != answers[i].state || f.usage != answers[i].usage || f.limit != answers[i].limit ||
+			f.messages != answers[i].messages || f.message_limit != answers[i].message_limit ||
+			!strstr(buf_z(&note), answers[i].note))
+			fail_msg("%s: state %d, %llu of %llu, %u of %u%s", answers[i].in, (int)f.state,
+				(unsigned long long)f.usage, (unsigned long long)f.limit, f.messages, f.message_limit,
+				text);
+		assert_int_equal(f.firm, f.state == FACTS_FOUND);
+	}
+}
+
+/* What is cut off anywhere is no answer. */
+static void test_prefixes(void **state)
+{
+	static const char whole[] = ROWS(ROW("STORAGE", "10", "1024") "," ROW("MESSAGE", "7", "-"));
+	(void)state;
+	for (size_t n = 0; n < sizeof(whole) - 1; n++) {
+		char text[256];
+		struct buf note = BUF(text);
+		struct facts f;
+		doveadm_answer_read((struct str){ whole, n }, &f, &note);
+		assert_int_equal(f.state, FACTS_FAILED);
+	}
+}
+
+/* The depth of what is read has an end. */
+static void test_depth(void **state)
+{
+	static char deep[60000];
+	char text[256];
+	struct buf note = BUF(text);
+	struct facts f;
+	(void)state;
+	memset(deep, '[', sizeof(deep));
+	doveadm_answer_read((struct str){ deep, sizeof(deep) }, &f, &note);
+	assert_int_equal(f.state, FACTS_FAILED);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_prefixes),
+		cmocka_unit_test(test_depth),
+	};
+	return cmocka_run_group_tests_name("doveadm_answer", tests, NULL, NULL);
+}
