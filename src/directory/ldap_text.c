@@ -1,6 +1,6 @@
 #include "directory/ldap_text.h"
 
-#include "directory/limit_text.h"
+#include "base/limit_text.h"
 
 bool ldap_text_put(struct buf *out, enum template_var var, struct str value)
 {

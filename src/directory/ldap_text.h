@@ -9,7 +9,7 @@
 /* template_put: whatever is not a plain letter of a filter goes in as backslash and two hexadecimal digits. */
 bool ldap_text_put(struct buf *out, enum template_var var, struct str value);
 
-/* A limit as directory/limit_text.h has it, a number without suffix in `unit`, or Courier's list of `NS` octets and `NC`
+/* A limit as base/limit_text.h has it, a number without suffix in `unit`, or Courier's list of `NS` octets and `NC`
    messages. Sets what is named. False: it is none of these, and *limit is as it was. */
 bool ldap_text_limit(struct str text, enum ldap_unit unit, struct limit *limit);
 

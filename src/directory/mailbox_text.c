@@ -1,6 +1,6 @@
 #include "directory/mailbox_text.h"
 
-#include "directory/limit_text.h"
+#include "base/limit_text.h"
 
 #define KIB 1024
 

@@ -2,10 +2,10 @@
  * A directory in an SQL database, by the tables of a mail administration program or by the postmaster's own queries. What a
  * stranger typed is bound to prepared statements as a value; it is never part of a query's text. Only reads.
  */
+#include "base/limit_text.h"
 #include "core/address.h"
 #include "directory/alias_text.h"
 #include "directory/directory.h"
-#include "directory/limit_text.h"
 #include "directory/sql_conf.h"
 
 #include <stdlib.h>

@@ -3,7 +3,6 @@
 #include <stdlib.h>
 
 static const char *const value_names[] = { "address", "local", "domain", NULL };
-static const char *const units[] = { "preset", "octets", "k", "m", NULL };
 
 const char *const sql_question_names[SQL_QUESTIONS] = {
 	[SQL_MAILBOX] = "mailbox_query",
@@ -12,32 +11,10 @@ const char *const sql_question_names[SQL_QUESTIONS] = {
 	[SQL_DOMAIN] = "domain_query",
 };
 
-static bool check_password_file(struct str path, struct err *err)
-{
-	char name[4096];
-	if (path.len == 0 || path.at[0] != '/' || !str_copy_z(name, sizeof(name), path))
-		return err_set(err, "expected an absolute path");
-	return sql_password_check(name, err);
-}
-
 #define ROW(member) offsetof(struct sql_conf, member)
 
 const struct opt sql_opts[] = {
-	{ .name = "uri",
-		.type = OPT_STRING,
-		.offset = ROW(uri),
-		.required = true, /* looked at by sql_conf_check(), which does not print it: it may hold a password */
-		.help = "The database: sqlite:/path, postgresql://user@host:port/database or "
-			"mysql://user@host:port/database (MariaDB too). Without a host a unix socket, perhaps with "
-			"?socket=/path behind; for PostgreSQL the path is that of the socket's directory." },
-	{ .name = "password_file",
-		.type = OPT_STRING,
-		.offset = ROW(password_file),
-		.check = check_password_file,
-		.help = "The file whose first line is the password. Those who are neither its owner nor in its group "
-			"must not be able to read it, and only its owner to write it. It is read at each connection, "
-			"so "
-			"that a new password needs no restart." },
+	SQL_PLACE_ROWS(sql_conf),
 	{ .name = "preset",
 		.type = OPT_CHOICE,
 		.offset = ROW(preset),
@@ -69,44 +46,20 @@ const struct opt sql_opts[] = {
 		.offset = ROW(query[SQL_DOMAIN]),
 		.help = "A SELECT with a row when :domain is ours. Without it, all domains that the directory is "
 			"asked about are." },
-	{ .name = "limit_unit",
-		.type = OPT_CHOICE,
-		.offset = ROW(unit),
-		.choices = units,
-		.def = "preset",
-		.help = "In which unit quota is: octets, k (1024) or m (1048576); preset is octets where there is no "
-			"preset." },
-	{ .name = "timeout",
-		.type = OPT_DURATION,
-		.offset = ROW(timeout),
-		.def = "3s",
-		.min = 100,
-		.max = SECONDS(60),
-		.help = "How long a connection, or a query, may take. MySQL and MariaDB count the time of a "
-			"connection in whole seconds." },
+	SQL_UNIT_ROW(sql_conf, "quota"),
+	SQL_TIMEOUT_ROW(sql_conf),
 	OPT_END,
 };
-
-static uint64_t unit_of(const struct sql_conf *c)
-{
-	switch ((enum sql_unit)c->unit) {
-	case SQL_UNIT_OCTETS: return 1;
-	case SQL_UNIT_K: return UINT64_C(1) << 10;
-	case SQL_UNIT_M: return UINT64_C(1) << 20;
-	case SQL_UNIT_PRESET: break;
-	}
-	return sql_preset(c->preset)->unit;
-}
 
 bool sql_plan_init(struct sql_plan *p, const struct sql_conf *c, struct err *err)
 {
 	const struct sql_preset *preset = sql_preset(c->preset);
-	*p = (struct sql_plan){ .password_file = c->password_file,
-		.timeout = c->timeout,
-		.unit = unit_of(c),
+	*p = (struct sql_plan){ .password_file = c->db.password_file,
+		.timeout = c->db.timeout,
+		.unit = sql_options_unit(&c->db, preset),
 		.alias_alone = preset->alias_alone };
 	struct err why;
-	if (!sql_place_parse(&p->place, str_of(c->uri), &why))
+	if (!sql_place_parse(&p->place, str_of(c->db.uri), &why))
 		return err_set(err, "`uri`: %s", why.text);
 	for (unsigned i = 0; i < SQL_QUESTIONS; i++) {
 		const char *text = c->query[i] ? c->query[i] : preset->query[i];

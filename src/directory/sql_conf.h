@@ -2,22 +2,16 @@
 #ifndef DIRECTORY_SQL_CONF_H
 #define DIRECTORY_SQL_CONF_H
 
-#include "base/opt.h"
-#include "base/time.h"
-#include "directory/sql_preset.h"
 #include "io/sql.h"
+#include "io/sql_options.h"
 
 /* The values of a question, in the order of sql_value_names. */
 enum sql_value { SQL_ADDRESS, SQL_LOCAL, SQL_OF_DOMAIN, SQL_VALUES };
 
-enum sql_unit { SQL_UNIT_PRESET, SQL_UNIT_OCTETS, SQL_UNIT_K, SQL_UNIT_M };
-
 struct sql_conf {
-	const char *uri, *password_file; /* password_file null: none */
+	struct sql_options db;
 	const char *query[SQL_QUESTIONS]; /* null: as the preset has it */
 	int preset;
-	int unit; /* enum sql_unit */
-	msec timeout;
 };
 
 extern const struct opt sql_opts[];

@@ -244,7 +244,7 @@ static void test_passwords(void **state)
 static void test_conf(void **state)
 {
 	(void)state;
-	struct sql_conf c = { .uri = uri, .timeout = SECONDS(3) };
+	struct sql_conf c = { .db = { .uri = uri, .timeout = SECONDS(3) } };
 	struct err err = { "" };
 	assert_false(sql_conf_check(&c, &err));
 	assert_non_null(strstr(err.text, "mailbox_query"));
@@ -256,7 +256,7 @@ static void test_conf(void **state)
 	assert_false(sql_conf_check(&c, &err));
 	assert_string_equal(err.text, "`mailbox_query`: there is no parameter :user");
 	for (int preset = 1; sql_preset_names[preset]; preset++) {
-		struct sql_conf known = { .uri = uri, .timeout = SECONDS(3), .preset = preset };
+		struct sql_conf known = { .db = { .uri = uri, .timeout = SECONDS(3) }, .preset = preset };
 		if (!sql_conf_check(&known, &err))
 			fail_msg("%s: %s", sql_preset_names[preset], err.text);
 	}
@@ -339,7 +339,7 @@ static void test_presets(void **state)
 {
 	(void)state;
 	for (int preset = 1; sql_preset_names[preset]; preset++) {
-		struct sql_conf conf = { .uri = uri, .timeout = SECONDS(3), .preset = preset };
+		struct sql_conf conf = { .db = { .uri = uri, .timeout = SECONDS(3) }, .preset = preset };
 		struct cases c;
 		struct str line;
 		make_tables(sql_preset_names[preset]);
@@ -361,7 +361,7 @@ static void test_presets(void **state)
 static void test_mailcow_resources(void **state)
 {
 	(void)state;
-	struct sql_conf conf = { .uri = uri, .timeout = SECONDS(3), .preset = 3 };
+	struct sql_conf conf = { .db = { .uri = uri, .timeout = SECONDS(3) }, .preset = 3 };
 	make_tables("mailcow");
 	void *book = open_book(&conf);
 	assert_said(book, "room@example.org", "null@localhost");
@@ -373,7 +373,7 @@ static void test_mailcow_resources(void **state)
 static void test_postfixadmin_vacation(void **state)
 {
 	(void)state;
-	struct sql_conf conf = { .uri = uri, .timeout = SECONDS(3), .preset = 1 };
+	struct sql_conf conf = { .db = { .uri = uri, .timeout = SECONDS(3) }, .preset = 1 };
 	make_tables("postfixadmin");
 	void *book = open_book(&conf);
 	assert_said(book, "trip@example.org", "mailbox:1048576");
@@ -397,7 +397,7 @@ static void test_postfixadmin_vacation(void **state)
 static void test_own_queries(void **state)
 {
 	(void)state;
-	struct sql_conf conf = { .uri = uri, .timeout = SECONDS(3), .query = { [SQL_MAILBOX] = OWN_QUERY } };
+	struct sql_conf conf = { .db = { .uri = uri, .timeout = SECONDS(3) }, .query = { [SQL_MAILBOX] = OWN_QUERY } };
 	unlink(database);
 	execute(PEOPLE);
 	void *book = open_book(&conf);
@@ -413,7 +413,7 @@ static void test_own_queries(void **state)
 	assert_non_null(strstr(ask(book, "twice@example.org").note, "first of 2 rows"));
 	assert_said(book, "nobody@example.org", "no_address");
 	sql_directory.close(book);
-	conf.unit = SQL_UNIT_K;
+	conf.db.unit = SQL_UNIT_K;
 	book = open_book(&conf);
 	assert_said(book, "joe@example.org", "mailbox:10240/5 home:/home/joe host:mx1 store:vmail");
 	assert_said(book, "text@example.org", "mailbox:20480");
@@ -424,7 +424,7 @@ static void test_own_queries(void **state)
 static void test_own_aliases(void **state)
 {
 	(void)state;
-	struct sql_conf conf = { .uri = uri, .timeout = SECONDS(3) };
+	struct sql_conf conf = { .db = { .uri = uri, .timeout = SECONDS(3) } };
 	unlink(database);
 	execute("create table people (name, size); insert into people values ('joe', 10);"
 		"create table lists (name, member); insert into lists values ('joe', 'far@example.net');"
@@ -449,7 +449,7 @@ static void test_own_aliases(void **state)
 static void test_strange_addresses(void **state)
 {
 	(void)state;
-	struct sql_conf conf = { .uri = uri, .timeout = SECONDS(3), .preset = 1 };
+	struct sql_conf conf = { .db = { .uri = uri, .timeout = SECONDS(3) }, .preset = 1 };
 	make_tables("postfixadmin");
 	void *book = open_book(&conf);
 	assert_string_equal(ask_str(book, STR("joe\0@example.org")).text, "no_address");
@@ -460,7 +460,7 @@ static void test_strange_addresses(void **state)
 static void test_large_aliases(void **state)
 {
 	(void)state;
-	struct sql_conf conf = { .uri = uri, .timeout = SECONDS(3) };
+	struct sql_conf conf = { .db = { .uri = uri, .timeout = SECONDS(3) } };
 	unlink(database);
 	execute("create table lists (name, member);"
 		"with recursive n(i) as (select 1 union all select i + 1 from n where i < 3000)"
@@ -481,7 +481,7 @@ static void test_large_aliases(void **state)
 static void test_failures(void **state)
 {
 	(void)state;
-	struct sql_conf conf = { .uri = uri, .timeout = 200, .query = { [SQL_MAILBOX] = OWN_QUERY } };
+	struct sql_conf conf = { .db = { .uri = uri, .timeout = 200 }, .query = { [SQL_MAILBOX] = OWN_QUERY } };
 	unlink(database);
 	void *book = open_book(&conf);
 	struct said said = ask(book, "joe@example.org");
@@ -517,7 +517,7 @@ static void test_failures(void **state)
 static void test_only_reads(void **state)
 {
 	(void)state;
-	struct sql_conf conf = { .uri = uri, .timeout = 300 };
+	struct sql_conf conf = { .db = { .uri = uri, .timeout = 300 } };
 	unlink(database);
 	execute(PEOPLE);
 	conf.query[SQL_MAILBOX] = "delete from people where name = :local";

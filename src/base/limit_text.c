@@ -1,4 +1,4 @@
-#include "directory/limit_text.h"
+#include "base/limit_text.h"
 
 static bool is_unlimited(struct str s)
 {

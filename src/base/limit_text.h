@@ -1,6 +1,7 @@
-/* Limits as directories write them: 200M, 1g, 4096; 0, "-", "none" and "unlimited" mean that there is no limit (0). */
-#ifndef DIRECTORY_LIMIT_TEXT_H
-#define DIRECTORY_LIMIT_TEXT_H
+/* Limits as directories and databases write them: 200M, 1g, 4096; 0, "-", "none" and "unlimited" mean that there is no
+   limit (0). */
+#ifndef BASE_LIMIT_TEXT_H
+#define BASE_LIMIT_TEXT_H
 
 #include "base/str.h"
 

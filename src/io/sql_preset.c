@@ -1,4 +1,4 @@
-#include "directory/sql_preset.h"
+#include "io/sql_preset.h"
 
 const char *const sql_preset_names[] = { "none", "postfixadmin", "iredmail", "mailcow", "modoboa", 0 };
 

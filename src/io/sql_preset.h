@@ -2,8 +2,8 @@
  * The mail administration programs whose tables are known here, as queries that every server understands: flags are
  * compared with '1', for one server has booleans where another has numbers. Limits come as the program stores them.
  */
-#ifndef DIRECTORY_SQL_PRESET_H
-#define DIRECTORY_SQL_PRESET_H
+#ifndef IO_SQL_PRESET_H
+#define IO_SQL_PRESET_H
 
 #include <stdbool.h>
 #include <stdint.h>
