@@ -7,7 +7,8 @@
 extern const struct front policy_front, milter_front, socketmap_front, check_quota_front, exim_quotad_front,
 	facts_front, http_front;
 extern const struct listener_kind web_kind;
-extern const struct store_kind maildir_type, mbox_type, path_type, cyrus_type, imap_type, remote_type, dovecot_type;
+extern const struct store_kind maildir_type, mbox_type, path_type, cyrus_type, imap_type, remote_type, dovecot_type,
+	sql_type;
 extern const struct directory_type file_directory, ldap_directory, sql_directory;
 
 static const struct registry_front fronts[] = {
@@ -30,6 +31,9 @@ static const struct store_kind *const stores[] = {
 	&imap_type,
 #endif
 	&dovecot_type,
+#if HAVE_SQL
+	&sql_type,
+#endif
 #if HAVE_REMOTE
 	&remote_type,
 #endif

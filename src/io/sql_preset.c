@@ -1,6 +1,8 @@
 #include "io/sql_preset.h"
 
 const char *const sql_preset_names[] = { "none", "postfixadmin", "iredmail", "mailcow", "modoboa", 0 };
+const char *const sql_usage_preset_names[] = { "none", "postfixadmin", "iredmail", "mailcow", "modoboa",
+	"mailcow-replica", "dovecot", 0 };
 
 /* quota: octets; 0 and what is below it mean no limit. Every mailbox has an alias to itself. */
 static const struct sql_preset postfixadmin = {
@@ -16,6 +18,9 @@ static const struct sql_preset postfixadmin = {
 			       "UNION SELECT alias_domain FROM alias_domain "
 			       "WHERE alias_domain = :domain AND active = '1'",
 	},
+	.usage = "SELECT q.bytes, q.messages, m.quota FROM mailbox m JOIN domain d ON d.domain = m.domain "
+		 "LEFT JOIN quota2 q ON q.username = :address "
+		 "WHERE m.username = :address AND m.active = '1' AND d.active = '1'",
 	.unit = 1,
 	.alias_alone = true,
 };
@@ -37,6 +42,9 @@ static const struct sql_preset iredmail = {
 			       "UNION SELECT alias_domain FROM alias_domain "
 			       "WHERE alias_domain = :domain AND active = '1'",
 	},
+	.usage = "SELECT q.bytes, q.messages, m.quota FROM mailbox m JOIN domain d ON d.domain = m.domain "
+		 "LEFT JOIN used_quota q ON q.username = :address "
+		 "WHERE m.username = :address AND m.active = '1' AND m.enabledeliver = '1' AND d.active = '1'",
 	.unit = (uint64_t)1 << 20,
 	.alias_alone = true,
 };
@@ -59,6 +67,9 @@ static const struct sql_preset mailcow = {
 			       "UNION SELECT alias_domain FROM alias_domain "
 			       "WHERE alias_domain = :domain AND active = '1'",
 	},
+	.usage = "SELECT q.bytes, q.messages, m.quota FROM mailbox m JOIN domain d ON d.domain = m.domain "
+		 "LEFT JOIN quota2 q ON q.username = :address "
+		 "WHERE m.username = :address AND m.active IN ('1', '2') AND m.kind = '' AND d.active = '1'",
 	.unit = 1,
 	.alias_alone = true,
 };
@@ -79,14 +90,32 @@ static const struct sql_preset modoboa = {
 			       "WHERE name = :domain AND type = 'domain' AND enabled = '1' "
 			       "UNION SELECT name FROM admin_domainalias WHERE name = :domain AND enabled = '1'",
 	},
+	.usage = "SELECT q.bytes, q.messages, m.quota FROM admin_mailbox m JOIN admin_domain d ON d.id = m.domain_id "
+		 "LEFT JOIN admin_quota q ON q.username = :address "
+		 "WHERE m.address = :local AND d.name = :domain AND d.enabled = '1'",
 	.unit = (uint64_t)1 << 20,
 	.alias_alone = true,
+};
+
+/* The same tables, but the Dovecot of a replica writes into one of its own. */
+static const struct sql_preset mailcow_replica = {
+	.usage = "SELECT q.bytes, q.messages, m.quota FROM mailbox m JOIN domain d ON d.domain = m.domain "
+		 "LEFT JOIN quota2replica q ON q.username = :address "
+		 "WHERE m.username = :address AND m.active IN ('1', '2') AND m.kind = '' AND d.active = '1'",
+	.unit = 1,
+};
+
+/* The table of Dovecot's own manual, and nothing beside it: who has no row is not known. */
+static const struct sql_preset dovecot = {
+	.usage = "SELECT bytes, messages FROM quota WHERE username = :address",
+	.unit = 1,
 };
 
 static const struct sql_preset none = { .unit = 1 };
 
 const struct sql_preset *sql_preset(int index)
 {
-	static const struct sql_preset *const presets[] = { &none, &postfixadmin, &iredmail, &mailcow, &modoboa };
+	static const struct sql_preset *const presets[] = { &none, &postfixadmin, &iredmail, &mailcow, &modoboa,
+		&mailcow_replica, &dovecot };
 	return presets[index];
 }

@@ -1,5 +1,5 @@
 /*
- * What the tests of the file stores share: a private directory, files made in it, a store opened with options by name,
+ * What the tests of the blocking stores share: a private directory, files made in it, a store opened with options by name,
  * and a question to it.
  */
 #ifndef TESTS_FILESTORE_H
@@ -122,6 +122,9 @@ static inline void set_option(const struct opt *row, char *conf, const char *val
 		list.at = realloc(list.at, (list.n + 1) * sizeof(*list.at));
 		list.at[list.n++] = strdup(value);
 		memcpy(conf + row->offset, &list, sizeof(list));
+	} else if (row->type == OPT_DURATION) {
+		msec time = strtoll(value, NULL, 10);
+		memcpy(conf + row->offset, &time, sizeof(time));
 	} else if (row->type == OPT_CHOICE) {
 		int i = 0;
 		while (row->choices[i] && strcmp(row->choices[i], value) != 0)
@@ -131,7 +134,8 @@ static inline void set_option(const struct opt *row, char *conf, const char *val
 	}
 }
 
-/* Options follow by name and value, up to a null name; several values of a list by several pairs. */
+/* Options follow by name and value, up to a null name; several values of a list by several pairs; durations in
+   milliseconds. */
 static inline struct opened open_store(const struct store_kind *type, enum store_rule rule, ...)
 {
 	struct opened o = { .type = type, .conf = calloc(1, type->conf_size) };

@@ -40,3 +40,10 @@ INSERT INTO forwardings VALUES (13, 'odd@example.org', '"|/usr/bin/vacation joe"
 INSERT INTO forwardings VALUES (14, 'odd@example.org', '/var/mail/odd', 'example.org', 1);
 INSERT INTO forwardings VALUES (15, 'any.example', 'joe@example.org', 'any.example', 1);
 INSERT INTO forwardings VALUES (16, '@old.example', '@example.org', 'example.org', 1);
+
+CREATE TABLE used_quota (username VARCHAR(255) PRIMARY KEY, bytes BIGINT NOT NULL DEFAULT 0, messages BIGINT NOT NULL DEFAULT 0);
+INSERT INTO used_quota VALUES ('joe@example.org', 1000000, 3);
+INSERT INTO used_quota VALUES ('ann@example.org', 5000000, 7);
+INSERT INTO used_quota VALUES ('both@example.org', -1200, 1);
+INSERT INTO used_quota VALUES ('gone@example.org', 300, 1);
+INSERT INTO used_quota VALUES ('off@example.org', 300, 1);

@@ -40,3 +40,17 @@ INSERT INTO alias VALUES (11, 'odd@example.org', '"|/usr/bin/vacation joe", /var
 INSERT INTO alias VALUES (12, '@any.example', 'joe@example.org', 1);
 INSERT INTO alias VALUES (13, '@old.example', '@example.org', 1);
 INSERT INTO spamalias VALUES ('shop@example.org', 'joe@example.org');
+
+CREATE TABLE quota2 (username VARCHAR(255) PRIMARY KEY, bytes BIGINT NOT NULL DEFAULT 0, messages BIGINT NOT NULL DEFAULT 0);
+INSERT INTO quota2 VALUES ('joe@example.org', 1000000, 3);
+INSERT INTO quota2 VALUES ('ann@example.org', 5000000, 7);
+INSERT INTO quota2 VALUES ('both@example.org', -1200, 1);
+INSERT INTO quota2 VALUES ('gone@example.org', 300, 1);
+INSERT INTO quota2 VALUES ('off@example.org', 300, 1);
+
+CREATE TABLE quota2replica (username VARCHAR(255) PRIMARY KEY, bytes BIGINT NOT NULL DEFAULT 0, messages BIGINT NOT NULL DEFAULT 0);
+INSERT INTO quota2replica VALUES ('joe@example.org', 1000000, 3);
+INSERT INTO quota2replica VALUES ('ann@example.org', 5000000, 7);
+INSERT INTO quota2replica VALUES ('both@example.org', -1200, 1);
+INSERT INTO quota2replica VALUES ('gone@example.org', 300, 1);
+INSERT INTO quota2replica VALUES ('off@example.org', 300, 1);

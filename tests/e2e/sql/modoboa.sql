@@ -56,3 +56,10 @@ INSERT INTO modoboa_admin_aliasrecipient VALUES (13, '"|/usr/bin/vacation joe"',
 INSERT INTO modoboa_admin_aliasrecipient VALUES (14, '/var/mail/odd', 11);
 INSERT INTO modoboa_admin_aliasrecipient VALUES (15, 'joe@example.org', 12);
 INSERT INTO modoboa_admin_aliasrecipient VALUES (16, '@example.org', 13);
+
+CREATE TABLE admin_quota (username VARCHAR(255) PRIMARY KEY, bytes BIGINT NOT NULL DEFAULT 0, messages BIGINT NOT NULL DEFAULT 0);
+INSERT INTO admin_quota VALUES ('joe@example.org', 1000000, 3);
+INSERT INTO admin_quota VALUES ('ann@example.org', 5000000, 7);
+INSERT INTO admin_quota VALUES ('both@example.org', -1200, 1);
+INSERT INTO admin_quota VALUES ('gone@example.org', 300, 1);
+INSERT INTO admin_quota VALUES ('off@example.org', 300, 1);

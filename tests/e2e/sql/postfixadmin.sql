@@ -40,3 +40,10 @@ INSERT INTO alias VALUES ('o''brien@example.org', 'ann@example.org', 'example.or
 INSERT INTO alias VALUES ('odd@example.org', '"|/usr/bin/vacation joe", /var/mail/odd', 'example.org', '1');
 INSERT INTO alias VALUES ('@any.example', 'joe@example.org', 'any.example', '1');
 INSERT INTO alias VALUES ('@old.example', '@example.org', 'example.org', '1');
+
+CREATE TABLE quota2 (username VARCHAR(255) PRIMARY KEY, bytes BIGINT NOT NULL DEFAULT 0, messages BIGINT NOT NULL DEFAULT 0);
+INSERT INTO quota2 VALUES ('joe@example.org', 1000000, 3);
+INSERT INTO quota2 VALUES ('ann@example.org', 5000000, 7);
+INSERT INTO quota2 VALUES ('both@example.org', -1200, 1);
+INSERT INTO quota2 VALUES ('gone@example.org', 300, 1);
+INSERT INTO quota2 VALUES ('off@example.org', 300, 1);
