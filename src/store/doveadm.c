@@ -9,7 +9,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 
-#define SECRET_MAX 1024
+#define DOVEADM_SECRET_MAX 1024
 #define QUESTION_MAX (64 + 6 * ADDRESS_MAX) /* an octet may be written as \u001f */
 #define ANSWER_MAX 65536
 
@@ -56,11 +56,12 @@ static void put_server(const struct doveadm *d, struct buf *note)
 /* The line of the header that says who we are. */
 static bool put_authorization(const struct dovecot_conf *c, struct buf *line, struct err *err)
 {
-	char secret[SECRET_MAX], text[SECRET_MAX + 16];
+	char secret[DOVEADM_SECRET_MAX], text[DOVEADM_SECRET_MAX + 16];
 	struct buf plain = BUF(text);
-	bool good = secret_read(secret, sizeof(secret), c->key_file ? c->key_file : c->password_file, err);
+	const char *path = c->key_file ? c->key_file : c->password_file;
+	bool good = secret_line(secret, sizeof(secret), path, err) == SECRET_READ;
 	if (good && !secret[0])
-		good = err_set(err, "%s: the first line is empty", c->key_file ? c->key_file : c->password_file);
+		good = err_set(err, "%s: the first line is empty", path);
 	if (good) {
 		buf_puts(&plain, c->key_file ? "" : "doveadm:");
 		buf_puts(&plain, secret);
@@ -93,7 +94,7 @@ static bool can_be_user(struct str s)
 
 static bool ask_server(struct doveadm *d, struct str user, struct buf *answer, struct buf *why)
 {
-	char question[QUESTION_MAX], line[2 * SECRET_MAX];
+	char question[QUESTION_MAX], line[2 * DOVEADM_SECRET_MAX];
 	struct buf body = BUF(question), authorization = BUF(line);
 	struct err err;
 	if (!put_question(user, &body)) {

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cyrus import Cyrus
+from databases import KINDS
 from dovecot import Dovecot
 from enclosure import owned, tail
 from exim import Exim
@@ -117,6 +118,52 @@ def farm(standing_farm, request):
 def gates(farm, folder, started):
     """The quotagates of the farm, see farm.py; they come and go with the test."""
     return Gates(farm, folder, started)
+
+
+@pytest.fixture(scope="module")
+def databases():
+    """databases(kind): the one SQL server of that kind, started when it is first wanted."""
+    folder = Path(tempfile.mkdtemp(prefix="qg"))
+    folder.chmod(0o755)
+    servers = {}
+
+    def get(kind):
+        if kind not in servers:
+            servers[kind] = KINDS[kind](folder)
+            servers[kind].start()
+        return servers[kind]
+    try:
+        yield get
+    finally:
+        for server in servers.values():
+            server.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+class Watched:
+    """Its log is shown with a test that fails, but it outlives the test."""
+
+    def __init__(self, server):
+        self.logs = server.logs
+
+    def stop(self):
+        pass
+
+
+def watched(server, started):
+    started.append(Watched(server))
+    return server
+
+
+@pytest.fixture(params=KINDS)
+def database(request, databases, started):
+    return watched(databases(request.param), started)
+
+
+@pytest.fixture(params=[kind for kind in KINDS if kind != "sqlite"])
+def listener(request, databases, started):
+    """Those that one connects to."""
+    return watched(databases(request.param), started)
 
 
 postfix = server(Postfix)

@@ -1,5 +1,8 @@
 """Dovecot for the virtual domain example.org: LMTP into Maildirs whose maildirsize it keeps, and its own quota-status."""
+import smtplib
+
 from enclosure import HERE, Enclosure, MAILBOXES, USERS, owned
+from smtp import message
 
 CONFIGURATION = """
 base_dir = {folder}/run
@@ -74,6 +77,16 @@ class Dovecot(Enclosure):
     def start(self):
         self.launch("dovecot", "-F", port=self.lmtp)
         return self
+
+    def deliver(self, address, octets):
+        """True when it was taken, False when there was no room."""
+        with smtplib.LMTP("127.0.0.1", self.lmtp) as client:
+            try:
+                client.sendmail("sender@example.net", [address], message(octets))
+                return True
+            except (smtplib.SMTPRecipientsRefused, smtplib.SMTPDataError) as refused:
+                assert "uota" in str(refused), refused
+                return False
 
     def empty(self, address):
         """The user deletes all mail."""

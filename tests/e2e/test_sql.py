@@ -1,15 +1,13 @@
 """Directories in real SQL servers: the same cases over each server and the tables of each program, and what happens when
 the server is slow, stuck, new, or does not want us."""
 import json
-import shutil
-import tempfile
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
-from databases import KINDS, schema, secret
+from databases import schema, secret
 from enclosure import TOP, free_port, tail
 from quotagate import PROGRAM, Quotagate
 
@@ -29,52 +27,6 @@ domain example.org {{ directory = db  store = boxes }}
 cache {{ ttl_none = 1ms  stale = 1ms }}
 rules {{ {rules} }}
 """
-
-
-@pytest.fixture(scope="module")
-def databases():
-    """databases(kind): the one server of that kind, started when it is first wanted."""
-    folder = Path(tempfile.mkdtemp(prefix="qg"))
-    folder.chmod(0o755)
-    servers = {}
-
-    def get(kind):
-        if kind not in servers:
-            servers[kind] = KINDS[kind](folder)
-            servers[kind].start()
-        return servers[kind]
-    try:
-        yield get
-    finally:
-        for server in servers.values():
-            server.stop()
-        shutil.rmtree(folder, ignore_errors=True)
-
-
-class Watched:
-    """Its log is shown with a test that fails, but it outlives the test."""
-
-    def __init__(self, server):
-        self.logs = server.logs
-
-    def stop(self):
-        pass
-
-
-def watched(server, started):
-    started.append(Watched(server))
-    return server
-
-
-@pytest.fixture(params=KINDS)
-def database(request, databases, started):
-    return watched(databases(request.param), started)
-
-
-@pytest.fixture(params=[kind for kind in KINDS if kind != "sqlite"])
-def listener(request, databases, started):
-    """Those that one connects to."""
-    return watched(databases(request.param), started)
 
 
 def configuration(folder, mail, options, more="", domains=(), rules="error = defer"):
