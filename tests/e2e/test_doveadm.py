@@ -162,7 +162,7 @@ def test_a_wrong_key_is_told_and_a_new_one_needs_no_restart(server, gate, key):
         assert mta.ask("ok@example.org") == "DUNNO"
         secret(key, KEY, mode=0o644)
         assert mta.ask("ok@example.org").startswith("451 4.3.0 ")
-        daemon.says("read or written by others")
+        daemon.says("others can neither read nor write")
 
 
 def test_restart(server, gate, key):
