@@ -6,6 +6,7 @@ import signal
 import smtplib
 import subprocess
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -16,7 +17,8 @@ from cyrus import PASSWORDS, Cyrus
 from databases import descendants, secret
 from dovecot import Dovecot
 from enclosure import USERS, connects, free_port, until
-from smtp import message
+from postfix import Postfix
+from smtp import message, send
 from through import Through
 
 GATE = """
@@ -178,6 +180,36 @@ def test_a_burst_into_the_last_octets(standing, asks):
     assert [standing.deliver("burst@example.org", 9000)[0] for _ in range(let_in)] == [250] * let_in
 
 
+@pytest.mark.parametrize("rule", ["cyrus", "cyrus-strict"])
+def test_nothing_bounces(cyrus, asks, folder, started, rule):
+    """Postfix, three clients that send until there is no room, and Cyrus."""
+    server = cyrus()
+    for name in ("full", "ok"):
+        server.make(f"user/{name}", storage=200)
+    daemon = asks(server, f'mailbox = "user/%n"  rule = {rule}', rules="added = 1k")
+    mta = Postfix(folder, lmtp=server.lmtp_strict if rule == "cyrus-strict" else server.lmtp, restrictions=(
+        f"check_policy_service {{ {daemon.addresses()[0]}, timeout=15s, default_action=DUNNO }}"))
+    started.append(mta)
+    mta.start()
+    replies = []
+
+    def client(octets):
+        for _ in range(15):
+            replies.append(send(mta.port, "full@example.org", "ok@example.org", octets=octets)["full@example.org"])
+    clients = [threading.Thread(target=client, args=(octets,)) for octets in (3_000, 9_000, 14_000)]
+    for one in clients:
+        one.start()
+    for one in clients:
+        one.join()
+    refused = [reply for reply in replies if reply.code != 250]
+    assert len(replies) == 45 and refused and all(str(reply).startswith("452 4.2.2 ") for reply in refused), replies
+    mta.settle()
+    assert mta.bounces() == []
+    assert server.holds("user/full")[1] == len(replies) - len(refused)
+    server.empty("user/full")
+    until(lambda: send(mta.port, "full@example.org", octets=9000)["full@example.org"].code == 250, "room is seen")
+
+
 # ---- who asks, and how ----
 
 def test_only_an_administrator_is_believed(standing, gate, secrets):
@@ -236,6 +268,10 @@ def test_tls(standing, asks, scheme, options, want):
                   uri=f"{scheme}://127.0.0.1:{port}")
     verdict, step = looks(daemon, "tls@example.org")
     assert verdict == ("pass" if want == "pass" else "defer") and (want == "pass" or want in step["note"])
+    with daemon.policy() as mta:
+        for _ in range(6 if want == "pass" else 0):
+            time.sleep(0.01)  # what is known is too old now
+            assert mta.ask("tls@example.org") == "DUNNO"
 
 
 def mailboxes(cyrus):
