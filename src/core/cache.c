@@ -1,5 +1,7 @@
 #include "core/cache.h"
 
+#include "core/asked.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -172,13 +174,15 @@ void entry_set_full_since(struct entry *e, msec since)
 
 void entry_set_facts(struct entry *e, const struct facts *f)
 {
-	e->state = (uint8_t)f->state;
+	bool asked = asked_is(f);
+	e->state = (unsigned)f->state & 127;
+	e->too_large = f->too_large;
 	e->source = (uint8_t)f->source;
 	e->firm = f->firm;
 	e->foreign = f->foreign;
 	e->rule = f->ruled ? ((unsigned)f->rule + 1) & 15 : 0;
-	e->messages = f->messages;
-	e->message_limit = f->message_limit;
+	e->messages = asked ? asked_apart(f->taken, f->took_at) : f->messages;
+	e->message_limit = asked ? asked_apart(f->taken, f->refused_at) : f->message_limit;
 	e->usage = f->usage;
 	e->limit = f->limit;
 	e->taken_low = (uint32_t)f->taken;
@@ -188,10 +192,11 @@ void entry_set_facts(struct entry *e, const struct facts *f)
 
 struct facts entry_facts(const struct entry *e)
 {
-	return (struct facts){
+	struct facts f = {
 		.state = (enum facts_state)e->state,
 		.source = (enum facts_source)e->source,
 		.firm = e->firm,
+		.too_large = e->too_large,
 		.foreign = e->foreign,
 		.ruled = e->rule > 0,
 		.rule = (enum store_rule)(e->rule ? e->rule - 1 : 0),
@@ -202,4 +207,10 @@ struct facts entry_facts(const struct entry *e)
 		.taken = (msec)e->taken_high << 32 | e->taken_low,
 		.full_since = SECONDS(e->full_since),
 	};
+	if (asked_is(&f)) {
+		f.took_at = f.taken - e->messages;
+		f.refused_at = f.taken - e->message_limit;
+		f.messages = f.message_limit = 0;
+	}
+	return f;
 }

@@ -17,10 +17,11 @@ struct entry {
 	uint64_t usage, limit;
 	struct tally tally;
 	uint32_t key[3];
-	uint32_t messages, message_limit;
+	uint32_t messages, message_limit; /* RULE_ASKED: how much older than `taken` either size is, milliseconds */
 	uint32_t taken_low; /* 40 bits of milliseconds */
 	uint8_t taken_high;
-	uint8_t state; /* enum facts_state; FACTS_FAILED: nothing is known but charges */
+	uint8_t state : 7; /* enum facts_state; FACTS_FAILED: nothing is known but charges */
+	uint8_t too_large : 1;
 	uint8_t source;
 	uint8_t firm : 1, foreign : 1, wanted : 1;
 	uint8_t telling : 1; /* a look-up in flight tells the store's own ledger what was let in here */

@@ -98,8 +98,9 @@ static void lend(struct gate *g, const struct ask *a, struct probe *p, struct en
 		.life = g->conf.ttl_low };
 	if (loan.octets != UINT64_MAX)
 		loan.octets &= ~UINT64_C(1023); /* a cache keeps whole KiB */
-	/* Of an alias, and of a mailbox whose ledger is elsewhere, nothing is ours to be lent. */
-	if (!b->next || a->members || p->store->ledger || is->verdict.stale)
+	/* Of an alias, and of a mailbox whose ledger is elsewhere, nothing is ours to be lent; and who gives verdicts does not
+	   say how much room there is. */
+	if (!b->next || a->members || p->store->ledger || is->verdict.stale || is->rule == RULE_ASKED)
 		return;
 	if (!loans_lend(g->loans, e, b, &loan, now))
 		return;

@@ -4,6 +4,8 @@
  */
 #include "core/decide.h"
 
+#include "core/asked.h"
+
 const char *const store_rule_names[] = {
 	[RULE_FITS] = "fits",
 	[RULE_COURIER] = "courier",
@@ -13,6 +15,7 @@ const char *const store_rule_names[] = {
 	[RULE_DOVECOT_2_4] = "dovecot-2.4",
 	[RULE_CYRUS] = "cyrus",
 	[RULE_CYRUS_STRICT] = "cyrus-strict",
+	[RULE_ASKED] = "asked",
 	NULL,
 };
 
@@ -47,11 +50,14 @@ uint64_t decide_size(const struct rules *rules, const struct query *q)
  * What the configuration or a directory names is one word about both resources: "named" ends the search for octets and
  * messages alike, and a 0 in it is unlimited. What the store itself names is searched for each resource alone, for a
  * store that limits octets says nothing about messages: its 0 leaves the question to the next in the order. A store that
- * names its rule was told what is named here, and says what is in force there, with its grace.
+ * names its rule was told what is named here, and says what is in force there, with its grace; one that gives verdicts
+ * says nothing of limits.
  */
 struct limit decide_limit(const struct terms *terms, const struct facts *facts)
 {
 	struct limit own = { 0 }, rest;
+	if (asked_is(facts))
+		return own;
 	if (facts->ruled) {
 		own = (struct limit){ .octets = facts->limit, .messages = facts->message_limit };
 		own.named = own.octets || own.messages;
@@ -87,6 +93,7 @@ static bool octets_are_full(const struct terms *terms, uint64_t limit, uint64_t 
 	case RULE_CYRUS: return u > limit;
 	case RULE_DOVECOT_2_3: return u >= limit || exceeds(u, size, sum(limit, limit / 10));
 	case RULE_DOVECOT_2_4: return u >= limit || exceeds(u, size, sum(limit, DOVECOT_2_4_GRACE));
+	case RULE_ASKED: return false; /* the store alone knows */
 	}
 	return false;
 }
@@ -104,6 +111,7 @@ static bool messages_are_full(const struct terms *terms, uint32_t limit, uint32_
 	case RULE_DOVECOT_2_3:
 	case RULE_DOVECOT_2_4:
 	case RULE_CYRUS_STRICT: return m >= limit; /* m + 1 > M */
+	case RULE_ASKED: return false;
 	}
 	return false;
 }
@@ -163,6 +171,7 @@ static bool could_be_overtaken(const struct terms *terms, struct limit limit, ui
 	case RULE_COURIER:
 	case RULE_EXIM:
 	case RULE_CYRUS_STRICT: return false; /* the order does not matter */
+	case RULE_ASKED: return false; /* it is asked about all of them together */
 	case RULE_EXIM_EXCLUSIVE:
 	case RULE_CYRUS:
 	case RULE_DOVECOT_2_3:
@@ -190,6 +199,25 @@ static struct verdict decide_room(const struct rules *rules, const struct terms 
 	return refuse(REASON_FULL, &rules->full);
 }
 
+/* Rule `asked`: what the store said of this message and all before it. A size of which it said nothing is as good as no
+   answer: who can will ask. What only charges make too large is full. */
+static struct verdict decide_asked(
+	const struct rules *rules, uint64_t size, const struct facts *facts, struct charge charge, msec now)
+{
+	switch (asked_say(facts, asked_size(size, charge))) {
+	case ASKED_TAKEN: return pass(REASON_ROOM);
+	case ASKED_UNKNOWN: return decide_error(rules);
+	case ASKED_REFUSED: break;
+	}
+	if (size < facts->limit)
+		return refuse(REASON_FULL, &rules->full);
+	if (facts->too_large)
+		return refuse(REASON_TOO_LARGE, &rules->too_large);
+	if (is_full_for_long(rules, facts, now))
+		return refuse(REASON_FULL_LONG, &rules->full_long);
+	return refuse(REASON_FULL, &rules->full);
+}
+
 struct verdict decide(const struct rules *rules, const struct terms *terms, const struct query *q,
 	const struct facts *facts, struct charge charge, msec now)
 {
@@ -199,6 +227,8 @@ struct verdict decide(const struct rules *rules, const struct terms *terms, cons
 	case FACTS_NO_MAILBOX: return decide_unknown(rules);
 	case FACTS_FOUND: break;
 	}
+	if (asked_is(facts))
+		return decide_asked(rules, decide_size(rules, q), facts, charge, now);
 	return decide_room(rules, terms, decide_size(rules, q), facts, charge, now);
 }
 

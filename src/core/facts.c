@@ -11,6 +11,7 @@ const char *facts_source_name(enum facts_source source)
 	case SOURCE_PEER: return "peer";
 	case SOURCE_SERVER: return "server";
 	case SOURCE_DATABASE: return "database";
+	case SOURCE_VERDICT: return "verdict";
 	}
 	return "none";
 }

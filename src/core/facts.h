@@ -28,6 +28,7 @@ enum store_rule {
 	RULE_DOVECOT_2_4, /* U >= L, or U + S > L + 10 MiB, or m + 1 > M */
 	RULE_CYRUS, /* U > L or m > M */
 	RULE_CYRUS_STRICT, /* U + S > L or m + 1 > M */
+	RULE_ASKED, /* the store said so: verdicts, no figures (core/asked.h) */
 };
 
 struct limit {
@@ -46,6 +47,7 @@ enum facts_source {
 	SOURCE_PEER, /* another machine told them, and not how it knows */
 	SOURCE_SERVER, /* the server that keeps the mailbox told them */
 	SOURCE_DATABASE, /* they stand where that server writes them: tables, keys */
+	SOURCE_VERDICT, /* a server was asked whether it would take the message */
 };
 
 struct facts {
@@ -54,10 +56,14 @@ struct facts {
 	bool firm; /* fit to refuse on; else a refusal first asks the store for firm ones */
 	bool ruled; /* the store names the rule by which it delivers, and `rule` holds; else that of its section */
 	enum store_rule rule;
+	bool too_large; /* RULE_ASKED: what was refused would not fit into the mailbox were it empty */
 	bool foreign; /* maildirsize: not written by Courier's hand (wire/maildirsize.h); its rule may be the wrong one */
 	uint32_t messages, message_limit; /* limit 0: the store names none */
-	uint64_t usage, limit; /* octets; limit 0: the store names none */
+	uint64_t usage,
+		limit; /* octets; limit 0: the store names none. RULE_ASKED: the largest size taken, the smallest
+				  refused; 0: none */
 	msec taken; /* when the look-up that brought them began; set by the gate */
+	msec took_at, refused_at; /* RULE_ASKED: the same for either size; `taken` is the later one */
 	msec full_since; /* full on the store's own figures at every look-up since; 0: not full. Kept by the cache */
 };
 

@@ -74,6 +74,7 @@ struct lookup *flight_take(struct flight *f, struct hash key, bool firm, msec no
 	l->store_data = NULL;
 	l->flight = l->key = key;
 	l->claim = (struct claim){ 0 };
+	l->size = l->size_with_charges = 1;
 	l->others = (struct charge){ 0 };
 	l->charged = false;
 	l->loan = (struct loan){ 0 };

@@ -77,6 +77,7 @@ static void probe_begin(struct probe *p, struct ask *a, const struct probe *pare
 	p->of_sender = p->exact = p->listed = p->unlisted = p->firm_asked = false;
 	p->claim = 0;
 	p->wants_claim = p->claimed = p->charged = false;
+	p->look_ups = 0;
 	p->canary = 0;
 	p->entry = NULL;
 	p->cached = true;

@@ -1,4 +1,5 @@
 /* Into the cache with what stores say. */
+#include "core/asked.h"
 #include "core/gate_inside.h"
 
 bool probe_is_doubtful(const struct gate *g, const struct lookup *l)
@@ -8,15 +9,23 @@ bool probe_is_doubtful(const struct gate *g, const struct lookup *l)
 	       !canary_is(&s->canary, l->mailbox.address);
 }
 
+static msec time_of(msec begun, msec age)
+{
+	return begun - (age < begun ? age : begun);
+}
+
 void learn_facts(struct gate *g, struct entry *e, struct facts *is, bool ledger, msec begun)
 {
 	struct facts was = entry_facts(e);
-	is->taken = begun - (is->taken < begun ? is->taken : begun);
+	is->taken = time_of(begun, is->taken);
+	is->took_at = time_of(begun, is->took_at);
+	is->refused_at = time_of(begun, is->refused_at);
 	if (was.state != FACTS_FAILED && was.taken > is->taken)
 		return;
 	if (!ledger) {
 		is->full_since = was.full_since;
 		ledger_settle(g->ledger, e, &was, is, begun);
+		asked_merge(is, &was, g->conf.ttl_mid, g->conf.ttl_high);
 	}
 	entry_set_facts(e, is);
 }

@@ -1,6 +1,7 @@
 #include "core/ledger.h"
 
 #include "base/list.h"
+#include "core/asked.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -378,6 +379,8 @@ static void pay(struct entry *e, const struct facts *was, const struct facts *is
 {
 	const struct charge growth = { is->usage > was->usage ? is->usage - was->usage : 0,
 		is->messages > was->messages ? is->messages - was->messages : 0 };
+	if (asked_is(was) || asked_is(is))
+		return; /* nobody sees it grow */
 	if (was->state == FACTS_FOUND && is->state == FACTS_FOUND && is_counted(was) == is_counted(is))
 		tally_pay(&e->tally, growth, is->messages > 0 || was->messages > 0);
 }

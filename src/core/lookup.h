@@ -39,11 +39,15 @@ struct lookup {
 	unsigned store; /* which of the configured stores, or directories */
 	bool firm; /* firm facts are wanted: recount if need be */
 	msec begun;
+	/* For stores of rule `asked` (core/asked.h), octets, at least 1: the message, and the message with all that was let in
+	   before it, which is what the store is asked about. Others do not look at them. */
+	uint64_t size, size_with_charges;
 
 	struct claim claim;
 
 	/* filled by the store before it calls lookup_done() */
-	struct facts facts; /* `taken` is the age of the figures in milliseconds, where the store tells one; else 0 */
+	struct facts
+		facts; /* `taken`, `took_at` and `refused_at` are ages in milliseconds, where the store tells them; else 0 */
 	struct charge others; /* a store with a ledger: what it let in beside this question */
 	bool charged; /* likewise: this question was charged there */
 	struct loan loan; /* likewise, if there is one; its number is that of the claim */

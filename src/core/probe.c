@@ -1,5 +1,8 @@
 /* One mailbox: which stores may know it, what they say, and the verdict on it. */
+#include "core/asked.h"
 #include "core/gate_inside.h"
+
+#define LOOK_UPS_MOST 8 /* for one verdict; while one is under way, others may let in more */
 
 /* What becomes of a probe after a look at one store's facts. */
 enum outcome {
@@ -7,6 +10,7 @@ enum outcome {
 	NEXT, /* this store does not know the address */
 	WANTS_FIRM, /* a refusal on facts that are not firm */
 	WANTS_CLAIM, /* a message that only the store's own ledger may let in */
+	WANTS_WORD, /* of a size of which a store that gives verdicts has said nothing */
 };
 
 /* What is known of the mailbox that is being looked at. */
@@ -77,10 +81,11 @@ static void explain(const struct probe *p, const struct finding *f, bool firm_wa
 	a->explain(a, &step);
 }
 
-/* Keeps since when the mailbox is full on the store's own figures: even one octet would not fit. */
+/* Keeps since when the mailbox is full on the store's own figures: even one octet would not fit, or was refused. */
 static void keep_full_since(struct finding *f, msec now)
 {
-	bool full = decide_is_full(&f->terms, f->limit, f->facts.usage, f->facts.messages, 1);
+	bool full = asked_is(&f->facts) ? f->facts.limit == 1
+					: decide_is_full(&f->terms, f->limit, f->facts.usage, f->facts.messages, 1);
 	if (!full)
 		f->facts.full_since = 0;
 	else if (f->facts.full_since == 0)
@@ -100,6 +105,25 @@ static bool wants_claim(
 {
 	return p->store->ledger && f->facts.ruled && p->ask->query.purpose == PURPOSE_DELIVER && !f->claimed &&
 	       !f->stale && verdict->reason == REASON_ROOM && !claim_is_needless(g, p, f->entry, now);
+}
+
+/* The store gives verdicts, and has none on this message yet. */
+static bool wants_word(const struct gate *g, const struct probe *p, const struct finding *f)
+{
+	uint64_t size = asked_size(decide_size(&g->conf.rules, &p->ask->query), f->charge);
+	return asked_is(&f->facts) && asked_say(&f->facts, size) == ASKED_UNKNOWN && !f->stale && !f->claimed &&
+	       p->look_ups < LOOK_UPS_MOST && !query_asks_nobody(&p->ask->query);
+}
+
+/* What a verdict on these facts still wants; JUDGED: nothing. */
+static enum outcome wants(
+	struct gate *g, const struct probe *p, const struct finding *f, const struct verdict *verdict, msec now)
+{
+	if (wants_word(g, p, f))
+		return WANTS_WORD;
+	if (verdict->action != ACTION_PASS && is_weak(p, f))
+		return WANTS_FIRM;
+	return wants_claim(g, p, f, verdict, now) ? WANTS_CLAIM : JUDGED;
 }
 
 static void put_answer(struct probe *p, const struct finding *f, const struct verdict *verdict)
@@ -126,12 +150,10 @@ static enum outcome judge(struct gate *g, struct probe *p, struct finding *f, ms
 	}
 	keep_full_since(f, now);
 	struct verdict verdict = decide(&g->conf.rules, &f->terms, &a->query, &f->facts, f->charge, now);
-	bool weak = verdict.action != ACTION_PASS && is_weak(p, f);
-	explain(p, f, weak);
-	if (weak)
-		return WANTS_FIRM;
-	if (wants_claim(g, p, f, &verdict, now))
-		return WANTS_CLAIM;
+	enum outcome wanted = wants(g, p, f, &verdict, now);
+	explain(p, f, wanted == WANTS_FIRM);
+	if (wanted != JUDGED)
+		return wanted;
 	put_answer(p, f, &verdict);
 	probe_done(g, p, f->note, now);
 	return JUDGED;
@@ -142,6 +164,21 @@ static enum outcome judge(struct gate *g, struct probe *p, struct finding *f, ms
 static bool reaches(uint64_t used, uint64_t limit, unsigned percent)
 {
 	return limit && used >= limit / 100 * percent + limit % 100 * percent / 100;
+}
+
+/* How near the limit is nobody said: what fitted may not fit the next time, and then less so where sizes are not told and
+   more was let in. */
+static msec lifetime_of_word(const struct gate_conf *c, const struct finding *f, enum asked_word word)
+{
+	bool blind = f->facts.usage == ASKED_ANY && f->charge.messages;
+	return word == ASKED_REFUSED || blind ? c->ttl_high : c->ttl_mid;
+}
+
+static bool is_fresh_word(const struct gate *g, const struct ask *a, const struct finding *f, msec now)
+{
+	enum asked_word word = asked_say(&f->facts, asked_size(decide_size(&g->conf.rules, &a->query), f->charge));
+	msec since = word == ASKED_REFUSED ? f->facts.refused_at : f->facts.took_at;
+	return word != ASKED_UNKNOWN && now - since < lifetime_of_word(&g->conf, f, word);
 }
 
 /* By usage, charges and this message; rule 9 of the ledger: charges that reach `soft` end the facts early. */
@@ -166,7 +203,9 @@ static bool is_fresh(const struct gate *g, const struct ask *a, const struct fin
 {
 	if (f->facts.state == FACTS_FAILED)
 		return false;
-	return query_asks_nobody(&a->query) || now - f->facts.taken < lifetime(g, a, f);
+	if (query_asks_nobody(&a->query))
+		return true;
+	return asked_is(&f->facts) ? is_fresh_word(g, a, f, now) : now - f->facts.taken < lifetime(g, a, f);
 }
 
 /* ---- asking stores ---- */
@@ -214,6 +253,15 @@ void probe_unanswered(struct gate *g, struct probe *p, const char *note, msec no
 	}
 }
 
+/* What a store of rule `asked` is asked about. */
+static void put_size(struct gate *g, const struct probe *p, struct lookup *l)
+{
+	const struct entry *e = cache_peek(g->cache, l->key);
+	struct charge all = charge_sum(p->ask->also, e ? known_charge(g, p->ask, e) : (struct charge){ 0 });
+	l->size = decide_size(&g->conf.rules, &p->ask->query);
+	l->size_with_charges = asked_size(l->size, all);
+}
+
 void probe_ask(struct gate *g, struct probe *p, struct hash key, const struct address *name, bool firm, msec now)
 {
 	const struct ask *a = p->ask;
@@ -234,6 +282,9 @@ void probe_ask(struct gate *g, struct probe *p, struct hash key, const struct ad
 			probe_unanswered(g, p, "the name is too long", now);
 			return;
 		}
+		p->look_ups++;
+		if (p->phase == PROBE_STORE)
+			put_size(g, p, l);
 		if (p->store->ledger && p->phase == PROBE_STORE)
 			claim_make(g, p, l);
 	}
@@ -253,8 +304,8 @@ static bool go_on(struct gate *g, struct probe *p, enum outcome outcome, msec no
 	if (outcome == JUDGED)
 		return true; /* its asker was answered, and may be gone with it */
 	p->firm_asked = p->firm_asked || outcome == WANTS_FIRM;
-	p->wants_claim = outcome == WANTS_CLAIM;
-	if (outcome == WANTS_FIRM || outcome == WANTS_CLAIM)
+	p->wants_claim = outcome == WANTS_CLAIM || (outcome == WANTS_WORD && p->store->ledger);
+	if (outcome != NEXT)
 		ask_store(g, p, outcome == WANTS_FIRM, now);
 	return outcome != NEXT;
 }
@@ -270,11 +321,11 @@ bool probe_is_still_right(struct gate *g, struct probe *p, msec now)
 	f.stale = f.stale && f.facts.taken == is->facts.taken;
 	weigh(g, p, &f);
 	struct verdict verdict = decide(&g->conf.rules, &f.terms, &p->ask->query, &f.facts, f.charge, now);
-	bool weak = verdict.action != ACTION_PASS && is->verdict.action == ACTION_PASS && is_weak(p, &f);
-	if (weak || wants_claim(g, p, &f, &verdict, now)) {
+	enum outcome wanted = wants(g, p, &f, &verdict, now);
+	if (wanted != JUDGED && (wanted != WANTS_FIRM || is->verdict.action == ACTION_PASS)) {
 		p->phase = PROBE_STORE;
 		p->ask->pending++;
-		go_on(g, p, weak ? WANTS_FIRM : WANTS_CLAIM, now);
+		go_on(g, p, wanted, now);
 		return false;
 	}
 	put_answer(p, &f, &verdict);
@@ -307,6 +358,7 @@ static void pursue(struct gate *g, struct probe *p, msec now)
 	while ((p->store = next_store(g, p))) {
 		struct finding f = known(g, p);
 		p->firm_asked = p->wants_claim = false;
+		p->look_ups = 0;
 		if (!is_fresh(g, a, &f, now)) {
 			if (query_asks_nobody(&a->query))
 				continue;

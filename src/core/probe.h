@@ -46,6 +46,7 @@ struct probe {
 	bool unlisted; /* a directory does not know it, but does not list all */
 	bool firm_asked;
 	bool wants_claim; /* no look-up of others will do */
+	unsigned look_ups; /* of this store, that it began itself */
 	uint64_t claim; /* serial of the look-up by which it asked a store's own ledger, 0: none */
 	bool claimed; /* that ledger's answer is p->answer */
 	bool charged; /* and the message was charged there */

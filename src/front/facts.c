@@ -6,6 +6,7 @@
  * whether the message was heard before. Only a message of wrong time is answered when it is refused, for its sender has
  * proved who he is and cannot know. No answer is longer than what it answers.
  */
+#include "core/asked.h"
 #include "front/facts_conf.h"
 #include "front/front.h"
 #include "wire/facts_message.h"
@@ -15,7 +16,7 @@
 
 #define COMPLAINT_MAX 80
 
-static_assert(FACTS_SOURCE_LAST == SOURCE_DATABASE && FACTS_RULE_LAST == RULE_CYRUS_STRICT, "the enums end here");
+static_assert(FACTS_SOURCE_LAST == SOURCE_VERDICT && FACTS_RULE_LAST == RULE_ASKED, "the enums end here");
 static_assert((int)FACTS_REPLY_NOT_OURS == (int)FACTS_NOT_OURS, "the first states are those of facts");
 
 struct facts_session {
@@ -105,6 +106,15 @@ static enum facts_reply_state state_of(const struct answer *a)
 	return (enum facts_reply_state)a->facts.state;
 }
 
+/* Who asks must ask each time: nothing is lent, and what was said of other sizes does not hold for the next. */
+static void put_sizes(struct facts_reply *p, const struct facts *f)
+{
+	p->too_large = f->too_large;
+	p->limit = f->limit;
+	p->messages = asked_apart(f->taken, f->took_at);
+	p->message_limit = asked_apart(f->taken, f->refused_at);
+}
+
 static void put_figures(struct facts_reply *p, const struct answer *a, msec now)
 {
 	const struct facts *f = &a->facts;
@@ -122,6 +132,8 @@ static void put_figures(struct facts_reply *p, const struct answer *a, msec now)
 	p->charge_messages = a->charge.messages;
 	p->age = since(f->taken, now);
 	p->full_for = f->full_since ? since(f->full_since, now) + 1 : 0;
+	if (asked_is(f))
+		put_sizes(p, f);
 	if (!a->loan.number)
 		return;
 	p->loan = a->loan.octets;

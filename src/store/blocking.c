@@ -53,7 +53,8 @@ static bool source_of(uint32_t n, enum facts_source *out)
 	case SOURCE_STAT:
 	case SOURCE_PEER:
 	case SOURCE_SERVER:
-	case SOURCE_DATABASE: *out = (enum facts_source)n; return true;
+	case SOURCE_DATABASE:
+	case SOURCE_VERDICT: *out = (enum facts_source)n; return true;
 	}
 	return false;
 }

@@ -1,4 +1,5 @@
 /* What goes between a look-up and the messages of wire/facts_message.h. */
+#include "core/asked.h"
 #include "store/remote_inside.h"
 
 #include <time.h>
@@ -55,6 +56,19 @@ static msec full_since(uint64_t full_for, msec now)
 	return since ? since : -1;
 }
 
+static msec older(msec age, uint32_t by)
+{
+	return age > INT64_MAX - by ? INT64_MAX : age + by;
+}
+
+/* The backend gives verdicts: where messages would be counted stands how much older either size is. */
+static void take_sizes(struct facts *f)
+{
+	f->took_at = older(f->taken, f->messages);
+	f->refused_at = older(f->taken, f->message_limit);
+	f->messages = f->message_limit = 0;
+}
+
 static void found(struct lookup *l, const struct facts_reply *p, msec now)
 {
 	l->facts = (struct facts){
@@ -63,6 +77,7 @@ static void found(struct lookup *l, const struct facts_reply *p, msec now)
 		.firm = p->firm,
 		.ruled = true,
 		.rule = (enum store_rule)p->rule,
+		.too_large = p->too_large,
 		.foreign = p->foreign,
 		.messages = p->messages,
 		.message_limit = p->message_limit,
@@ -71,6 +86,8 @@ static void found(struct lookup *l, const struct facts_reply *p, msec now)
 		.taken = (msec)p->age,
 		.full_since = full_since(p->full_for, now),
 	};
+	if (asked_is(&l->facts))
+		take_sizes(&l->facts);
 	l->others = (struct charge){ .octets = p->charge, .messages = p->charge_messages };
 	l->charged = p->charged;
 	l->loan = (struct loan){ 0 };

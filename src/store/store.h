@@ -24,6 +24,9 @@ struct store_kind {
 	const struct opt *opts; /* its own options of the `store` section */
 	size_t conf_size; /* octets of the struct they fill */
 	enum store_rule rule; /* the default of `rule` */
+	/* True when the store gives verdicts and no figures: then its rule is RULE_ASKED, and it names it in its facts. May
+	   be null. */
+	bool (*gives_verdicts)(const void *conf);
 	/* A look at the whole conf after the options are read (paths, combinations). May be null. */
 	bool (*check)(const void *conf, struct err *);
 	/* The rule in force is known now: settle what depends on it (what counts). May be null. */

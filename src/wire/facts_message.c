@@ -26,7 +26,8 @@ enum reply_flag {
 	REPLY_FOREIGN = 2,
 	REPLY_CHARGED = 4,
 	REPLY_STALE = 8,
-	REPLY_FLAGS = 15,
+	REPLY_TOO_LARGE = 16,
+	REPLY_FLAGS = 31,
 };
 
 /* ---- reading: the caller has looked that the octets are there ---- */
@@ -281,6 +282,7 @@ int facts_reply_decode(struct facts_reply *p, struct str in)
 	p->foreign = flags & REPLY_FOREIGN;
 	p->charged = flags & REPLY_CHARGED;
 	p->stale = flags & REPLY_STALE;
+	p->too_large = flags & REPLY_TOO_LARGE;
 	get_figures(p, &r);
 	p->note = (struct str){ in.at + REPLY_HEAD, get_u8(&r) };
 	if (!good || r.bad || o.kind != FACTS_REPLY || state > FACTS_REPLY_CLOCK || (flags & ~REPLY_FLAGS))
@@ -304,7 +306,7 @@ void facts_reply_encode(struct buf *out, const struct facts_reply *p, size_t mos
 	put(out, p->rule, 1);
 	put(out,
 		(p->firm ? REPLY_FIRM : 0) | (p->foreign ? REPLY_FOREIGN : 0) | (p->charged ? REPLY_CHARGED : 0) |
-			(p->stale ? REPLY_STALE : 0),
+			(p->stale ? REPLY_STALE : 0) | (p->too_large ? REPLY_TOO_LARGE : 0),
 		1);
 	put_figures(out, p);
 	put(out, note.len, 1);

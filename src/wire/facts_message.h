@@ -23,8 +23,8 @@
 #define FACTS_REQUEST_MIN 192 /* a shorter one is padded, so that no reply is longer than its request */
 #define FACTS_ADDRESS_MAX 384
 #define FACTS_NOTE_MAX 47 /* so many octets always fit into a reply */
-#define FACTS_SOURCE_LAST 7 /* enum facts_source and enum store_rule end here */
-#define FACTS_RULE_LAST 7
+#define FACTS_SOURCE_LAST 8 /* enum facts_source and enum store_rule end here */
+#define FACTS_RULE_LAST 8
 
 enum facts_message_kind {
 	FACTS_QUESTION = 1,
@@ -78,9 +78,12 @@ struct facts_reply {
 	uint8_t source; /* enum facts_source */
 	uint8_t rule; /* enum store_rule */
 	bool firm, foreign, charged, stale;
-	uint32_t messages, message_limit, charge_messages;
+	bool too_large; /* rule `asked`: what was refused would not fit into the mailbox were it empty */
+	uint32_t messages, message_limit, charge_messages; /* the first two, with rule `asked`: how much older, in
+							      milliseconds, either size is than `age` says */
 	uint64_t usage, limit,
-		charge; /* octets; the limit in force, with its grace; what was let in beside this question */
+		charge; /* octets; the limit in force, with its grace; what was let in beside this question. With rule
+			   `asked`, the largest size taken and the smallest refused; 0: none */
 	uint64_t age; /* of the figures, in milliseconds */
 	uint64_t full_for; /* so many milliseconds the mailbox has been full on the store's own figures; 0: it is not */
 	uint64_t loan; /* octets */

@@ -5,6 +5,7 @@
 #ifndef TESTS_FAKE_SCRIPTED_H
 #define TESTS_FAKE_SCRIPTED_H
 
+#include "core/asked.h"
 #include "core/gate.h"
 
 #include <stdio.h>
@@ -20,6 +21,9 @@ struct scripted_box {
 	struct facts recount; /* what is said when firm facts are wanted, unless its state is FACTS_FAILED */
 	struct charge others; /* in the store's own ledger */
 	struct loan loan; /* that who wants one gets; its number is that of the claim */
+	bool asked; /* it has no figures, but says whether it takes a message: up to `room` octets */
+	bool blind; /* and is not told sizes: none is taken when there is no room */
+	uint64_t room, whole; /* octets; what is above `whole` is too large for good, 0: nothing is */
 };
 
 struct scripted_store {
@@ -28,6 +32,7 @@ struct scripted_store {
 	bool by_local; /* knows its mailboxes by the local part */
 	bool ledger; /* keeps one: it lets in what fits, and says so */
 	struct claim claim; /* of the last look-up */
+	uint64_t size, size_with_charges; /* likewise */
 	struct scripted_box boxes[SCRIPTED_BOXES];
 	unsigned started, firm, cancelled; /* so many look-ups */
 };
@@ -62,6 +67,19 @@ static inline void scripted_book(struct lookup *l, const struct scripted_box *b)
 		l->loan = b->loan;
 }
 
+static inline void scripted_say(struct lookup *l, const struct scripted_box *b, bool ledger)
+{
+	uint64_t size = b->blind ? ASKED_ANY : ledger ? l->claim.size : l->size_with_charges;
+	struct facts *f = &l->facts;
+	*f = (struct facts){ .state = FACTS_FOUND, .firm = true, .ruled = true, .rule = RULE_ASKED };
+	if (b->blind ? b->room > 0 : size <= b->room)
+		f->usage = size;
+	else
+		f->limit = b->blind ? 1 : size;
+	f->too_large = f->limit && b->whole && size > b->whole;
+	l->charged = ledger && l->claim.deliver && f->usage;
+}
+
 static inline void scripted_tell(void *context, unsigned store, const struct news *news)
 {
 	struct scripted *s = context;
@@ -80,7 +98,9 @@ static inline void scripted_answer(struct scripted *s, struct lookup *l, msec no
 	for (const struct scripted_box *b = store->boxes; b->name && !store->fails; b++)
 		if (str_eq(name, str_of(b->name))) {
 			l->facts = l->firm && b->recount.state != FACTS_FAILED ? b->recount : b->facts;
-			if (store->ledger && l->facts.state == FACTS_FOUND)
+			if (b->asked)
+				scripted_say(l, b, store->ledger);
+			if (store->ledger && !b->asked && l->facts.state == FACTS_FOUND)
 				scripted_book(l, b);
 		}
 	scripted_drop(s, l);
@@ -95,6 +115,8 @@ static inline void scripted_start(void *context, struct lookup *l, msec now)
 	s->held[s->n++] = l;
 	store->started++;
 	store->claim = l->claim;
+	store->size = l->size;
+	store->size_with_charges = l->size_with_charges;
 	store->firm += l->firm;
 	if (store->at_once)
 		scripted_answer(s, l, now);

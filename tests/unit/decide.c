@@ -87,15 +87,18 @@ static bool read_choice(struct question *q, struct str key, struct str value)
 	static const char *const states[] = { "failed", "found", "no-mailbox", "not-ours", NULL };
 	static const char *const unknown[] = { "pass", "reject", "defer", NULL };
 	static const char *const error[] = { "pass", "defer", NULL };
+	static const char *const kinds[] = { "full", "too-large", NULL };
 	unsigned n;
 	if (str_eq(key, STR("rule")) && read_word(value, store_rule_names, &n))
-		q->terms.rule = (enum store_rule)n;
+		q->terms.rule = q->facts.rule = (enum store_rule)n;
 	else if (str_eq(key, STR("state")) && read_word(value, states, &n))
 		q->facts.state = (enum facts_state)n;
 	else if (str_eq(key, STR("unknown")) && read_word(value, unknown, &n))
 		q->rules.unknown = (enum on_unknown)n;
 	else if (str_eq(key, STR("error")) && read_word(value, error, &n))
 		q->rules.error = (enum on_error)n;
+	else if (str_eq(key, STR("kind")) && read_word(value, kinds, &n))
+		q->facts.too_large = n == 1;
 	else if (str_eq(key, STR("limit_from")) && str_eq(value, STR("config")))
 		q->terms.ignore_store_limit = true;
 	else
@@ -112,6 +115,8 @@ static bool read_field(struct question *q, struct str key, struct str value)
 		{ "size", &q->query.size },
 		{ "added", &q->rules.added },
 		{ "grace", &q->terms.grace },
+		{ "took", &q->facts.usage },
+		{ "refused", &q->facts.limit },
 		{ "full_for", &q->full_for },
 		{ "full_since", &q->full_since },
 		{ "now", &q->now },
@@ -150,6 +155,7 @@ static void answer(struct buf *out, struct str fields)
 			return;
 		}
 	}
+	q.facts.ruled = q.facts.rule == RULE_ASKED; /* a store of this rule names it */
 	q.rules.full_for = (msec)q.full_for;
 	q.facts.full_since = (msec)q.full_since;
 	struct verdict v = decide(&q.rules, &q.terms, &q.query, &q.facts, q.charge, (msec)q.now);
