@@ -87,7 +87,7 @@ static void report_daemon(struct check *c, struct str address)
 	report_open(&c->report, "running daemon");
 	report_text(&c->report, "knows the mailbox", p.known ? "yes" : "no");
 	if (p.known) {
-		report_size(&c->report, "cached usage", p.usage);
+		report_size(&c->report, p.asked ? "cached size taken" : "cached usage", p.usage);
 		msec now = engine_now(&c->engine);
 		report_number(&c->report, "cached age ms", (uint64_t)(now > p.taken ? now - p.taken : 0));
 		report_size(&c->report, "charges", p.charge.octets);

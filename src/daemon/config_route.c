@@ -63,6 +63,21 @@ static struct route_canary read_canary(struct config *c, const struct conf_secti
 
 /* ---- stores ---- */
 
+/* Where the store gives verdicts there is nothing to calculate with, and elsewhere nobody to be asked. */
+static enum store_rule settle_rule(struct config *c, const struct conf_section *s, const struct store_kind *type,
+	const struct options_store *o, bool given)
+{
+	bool asked = type->gives_verdicts && type->gives_verdicts(s->own);
+	if (given && asked != (o->rule == RULE_ASKED))
+		conf_complain(c->conf, s, "rule", "%s",
+			asked ? "this store gives verdicts, no figures: its rule is asked"
+			      : "this store tells figures and gives no verdicts");
+	if (asked && (o->limit || o->message_limit))
+		conf_complain(c->conf, s, o->limit ? "limit" : "message_limit",
+			"this store gives verdicts, no figures: it alone knows the limit");
+	return asked ? RULE_ASKED : given ? (enum store_rule)o->rule : type->rule;
+}
+
 /* Fills store number i, which `s` describes, of a type that is known. */
 static void add_store(struct config *c, size_t i, const struct conf_section *s, const struct store_kind *type,
 	const struct options_store *o, const char *user, enum config_use use)
@@ -78,7 +93,7 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 		.hang = o->helper.helper_timeout,
 		.set = i };
 	store->rule_given = conf_given(s, "rule");
-	r->terms.rule = store->rule_given ? (enum store_rule)o->rule : type->rule;
+	r->terms.rule = settle_rule(c, s, type, o, store->rule_given);
 	r->terms.grace = o->grace;
 	r->terms.ignore_store_limit = o->limit_from == LIMIT_FROM_CONFIG;
 	r->terms.store = limit_of(o->limit, o->message_limit);

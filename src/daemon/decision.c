@@ -1,5 +1,6 @@
 #include "daemon/decision.h"
 
+#include "core/asked.h"
 #include "io/log.h"
 
 static const char *const actions[] = { "pass", "defer", "reject" };
@@ -53,8 +54,8 @@ static void put_number(struct buf *out, const char *key, uint64_t n)
 static void put_facts(struct buf *out, const struct ask *a, msec now)
 {
 	const struct facts *f = &a->answer.facts;
-	put_number(out, "usage", f->usage);
-	put_number(out, "limit", a->limit.octets);
+	put_number(out, asked_is(f) ? "took" : "usage", f->usage);
+	put_number(out, asked_is(f) ? "refused" : "limit", asked_is(f) ? f->limit : a->limit.octets);
 	if (f->messages || a->limit.messages) {
 		put_number(out, "messages", f->messages);
 		put_number(out, "message_limit", a->limit.messages);
@@ -93,7 +94,8 @@ void decision_log(const struct ask *a, const char *listener, msec now)
 	buf_puts(&out, a->cached ? " cached=yes" : " cached=no");
 	if (v->stale)
 		buf_puts(&out, " stale=yes");
-	if (a->note && (a->cut || a->answer.facts.state != FACTS_FOUND || v->stale))
+	bool told = a->answer.facts.state == FACTS_FOUND && !asked_is(&a->answer.facts); /* by the figures */
+	if (a->note && (a->cut || !told || v->stale))
 		decision_put(&out, "note", str_of(a->note));
 	log_put(LOG_LEVEL_INFO, buf_str(&out));
 }

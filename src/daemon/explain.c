@@ -1,5 +1,7 @@
 #include "daemon/explain.h"
 
+#include "core/asked.h"
+
 const char *explain_state(enum facts_state state)
 {
 	static const char *const states[] = { "did not answer", "found", "no such mailbox", "domain not known" };
@@ -32,7 +34,28 @@ static const char *limit_from(const struct gate_step *step)
 	return t->domain.named ? "the section domain" : "the section store";
 }
 
-static void report_facts(struct report *r, const struct gate_step *step, msec now)
+static void report_age(struct report *r, const char *name, msec then, msec now)
+{
+	report_number(r, name, (uint64_t)(now > then ? now - then : 0));
+}
+
+/* What a store that gives verdicts said. */
+static void report_words(struct report *r, const struct facts *f, msec now)
+{
+	if (f->usage == ASKED_ANY)
+		report_text(r, "largest size taken", "any: it is not told sizes");
+	else
+		report_size(r, "largest size taken", f->usage);
+	if (f->usage)
+		report_age(r, "taken age ms", f->took_at, now);
+	report_size(r, "smallest size refused", f->limit);
+	if (!f->limit)
+		return;
+	report_age(r, "refused age ms", f->refused_at, now);
+	report_text(r, "refused as", f->too_large ? "too large, were the mailbox empty" : "full");
+}
+
+static void report_figures(struct report *r, const struct gate_step *step, msec now)
 {
 	const struct facts *f = &step->facts;
 	report_size(r, "usage", f->usage);
@@ -43,8 +66,17 @@ static void report_facts(struct report *r, const struct gate_step *step, msec no
 	}
 	report_text(r, "limit from", limit_from(step));
 	report_text(r, "source", facts_source_name(f->source));
-	report_number(r, "age ms", (uint64_t)(now > f->taken ? now - f->taken : 0));
+	report_age(r, "age ms", f->taken, now);
 	report_text(r, "firm", f->firm ? "yes" : step->firm_wanted ? "no: counted again before refusing" : "no");
+}
+
+static void report_facts(struct report *r, const struct gate_step *step, msec now)
+{
+	const struct facts *f = &step->facts;
+	if (asked_is(f))
+		report_words(r, f, now);
+	else
+		report_figures(r, step, now);
 	report_size(r, "charges", step->charge.octets);
 	report_number(r, "charged messages", step->charge.messages);
 	report_text(r, "rule", store_rule_names[step->terms.rule]);

@@ -21,9 +21,10 @@ static void take(struct peek *p, struct str key, struct str value)
 		p->known = str_eq(value, STR("found"));
 	if (!str_u64(value, &n))
 		return;
-	if (str_eq(key, STR("usage")))
+	p->asked = p->asked || str_eq(key, STR("took"));
+	if (str_eq(key, STR("usage")) || str_eq(key, STR("took")))
 		p->usage = n;
-	else if (str_eq(key, STR("limit")))
+	else if (str_eq(key, STR("limit")) || str_eq(key, STR("refused")))
 		p->limit = n;
 	else if (str_eq(key, STR("messages")))
 		p->messages = (uint32_t)n;

@@ -8,6 +8,7 @@
 struct peek {
 	bool reached; /* the daemon answered; else `why` */
 	bool known; /* it has facts of the mailbox */
+	bool asked; /* the store gives verdicts: `usage` and `limit` are sizes taken and refused (core/asked.h) */
 	uint64_t usage, limit;
 	uint32_t messages;
 	msec taken; /* of the machine's monotonic clock, as uv_now() */

@@ -1,4 +1,5 @@
 /* What is asked by HTTP: the paths, who may ask, and the short answers. */
+#include "core/asked.h"
 #include "daemon/explain.h"
 #include "daemon/metrics.h"
 #include "daemon/web_inside.h"
@@ -125,7 +126,7 @@ void web_report_facts(struct report *r, const struct answer *a, msec now)
 	const struct facts *f = &a->facts;
 	report_open(r, "facts");
 	report_text(r, "state", explain_state(f->state));
-	report_number(r, "usage", f->usage);
+	report_number(r, "usage", asked_is(f) ? 0 : f->usage);
 	report_number(r, "limit", a->limit);
 	report_number(r, "messages", f->messages);
 	report_number(r, "message limit", a->message_limit);
@@ -133,6 +134,10 @@ void web_report_facts(struct report *r, const struct answer *a, msec now)
 	report_number(r, "charge messages", a->charge.messages);
 	report_text(r, "source", facts_source_name(f->source));
 	report_bool(r, "firm", f->firm);
+	if (asked_is(f)) {
+		report_number(r, "largest size taken", f->usage);
+		report_number(r, "smallest size refused", f->limit);
+	}
 	report_number(r, "age ms", (uint64_t)(f->state == FACTS_FOUND && now > f->taken ? now - f->taken : 0));
 	report_close(r);
 }

@@ -4,6 +4,7 @@
  *   request   peek ADDRESS LF
  *   reply     state=found usage=N limit=N messages=N message_limit=N firm=0|1 source=WORD taken=MS charge=N
  *             charge_messages=N LF        or   state=unknown LF
+ *             (a store of rule `asked`: took=N refused=N in place of usage and limit)
  *
  *   request   metrics LF
  *   reply     the daemon's metrics (daemon/metrics.h), then the connection is closed
@@ -11,6 +12,7 @@
  * `taken` is the time of the look-up in milliseconds of the machine's monotonic clock. Nothing is asked of a store and
  * nothing is charged.
  */
+#include "core/asked.h"
 #include "front/front.h"
 
 #define REQUEST_MAX 1024
@@ -56,11 +58,12 @@ static enum front_step control_answer(void *session, const struct query *q, cons
 	(void)q;
 	if (f->state == FACTS_FOUND)
 		buf_printf(out,
-			"state=found usage=%llu limit=%llu messages=%u message_limit=%u firm=%d source=%s taken=%lld "
+			"state=found %s=%llu %s=%llu messages=%u message_limit=%u firm=%d source=%s taken=%lld "
 			"charge=%llu charge_messages=%u\n",
-			(unsigned long long)f->usage, (unsigned long long)f->limit, f->messages, f->message_limit,
-			f->firm, facts_source_name(f->source), (long long)f->taken,
-			(unsigned long long)a->charge.octets, a->charge.messages);
+			asked_is(f) ? "took" : "usage", (unsigned long long)f->usage, asked_is(f) ? "refused" : "limit",
+			(unsigned long long)f->limit, f->messages, f->message_limit, f->firm,
+			facts_source_name(f->source), (long long)f->taken, (unsigned long long)a->charge.octets,
+			a->charge.messages);
 	else
 		buf_puts(out, "state=unknown\n");
 	return FRONT_SEND;

@@ -1,5 +1,6 @@
 #include "front/http.h"
 
+#include "core/asked.h"
 #include "front/front.h"
 
 static bool check_path(struct str path, struct err *err)
@@ -66,7 +67,7 @@ static void put_number(struct buf *out, uint64_t n)
 bool http_put_line(struct buf *out, const struct query *q, const struct answer *a)
 {
 	const struct facts *f = &a->facts;
-	bool found = f->state == FACTS_FOUND;
+	bool found = f->state == FACTS_FOUND && !asked_is(f); /* who gives verdicts has no figures */
 	if (a->verdict.reason == REASON_ERROR)
 		return false;
 	buf_puts(out, is_over(&a->verdict) ? "OVERQUOTA " : "OK ");
