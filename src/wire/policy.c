@@ -92,6 +92,23 @@ void policy_encode(struct buf *out, struct str action)
 	buf_put(out, STR("\n\n"));
 }
 
+ssize_t policy_reply_decode(struct str *action, struct str in, size_t max)
+{
+	size_t at = 0, next;
+	*action = (struct str){ NULL, 0 };
+	for (;; at = next) {
+		struct str line = line_at(in, at, &next);
+		if (next == 0 || next > max)
+			return in.len >= max ? -1 : 0;
+		if (line.len == 0)
+			return at == 0 || has_nul(in, 0, at) ? -1 : (ssize_t)next;
+		if (!memchr(line.at, '=', line.len))
+			return -1;
+		if (!action->at && str_starts(line, STR("action=")))
+			*action = str_from(line, strlen("action="));
+	}
+}
+
 /* The peer would read another value, or another line. */
 static bool is_clean(struct str value)
 {

@@ -44,6 +44,10 @@ uint64_t policy_size(struct str size);
 /* `action` has no LF in it. */
 void policy_encode(struct buf *out, struct str action);
 
+/* The client's side. > 0: octets of the reply with its empty line, *action is what it says (a null `at`: nothing); 0: more
+   is needed; < 0: malformed, or longer than `max` octets. Other attributes are skipped. */
+ssize_t policy_reply_decode(struct str *action, struct str in, size_t max);
+
 /* Writes what is not null, and request=smtpd_access_policy in any case. False, with *out as it was, when a value holds
    LF or NUL, ends in CR, or the request does not fit. */
 bool policy_request_encode(struct buf *out, const struct policy_request *);
