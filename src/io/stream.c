@@ -4,6 +4,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 struct unsent { /* what the kernel did not take */
@@ -131,6 +132,41 @@ bool stream_send(struct stream *s, struct str out)
 static bool init_handle(uv_loop_t *loop, uv_tcp_t *tcp, uv_pipe_t *pipe, bool is_pipe)
 {
 	return (is_pipe ? uv_pipe_init(loop, pipe, 0) : uv_tcp_init(loop, tcp)) == 0;
+}
+
+static void on_dialled(uv_connect_t *request, int status)
+{
+	struct stream_dial *d = request->data;
+	struct stream *s = d->stream;
+	if (uv_is_closing(&s->uv.handle))
+		return;
+	if (status == 0)
+		stream_resume(s);
+	d->done(d, status == 0 ? NULL : uv_strerror(status));
+}
+
+bool stream_connect(struct stream *s, struct stream_dial *d, uv_loop_t *loop, const struct sockaddr *to,
+	const struct stream_calls *calls)
+{
+	const bool is_pipe = to->sa_family == AF_UNIX;
+	int n = 0;
+	s->calls = calls;
+	s->unsent = 0;
+	s->reading = s->finishing = s->quick_ack = false;
+	d->stream = s;
+	d->request.data = d;
+	if (!init_handle(loop, &s->uv.tcp, &s->uv.pipe, is_pipe))
+		return false;
+	if (is_pipe) {
+		uv_pipe_connect(
+			&d->request, &s->uv.pipe, ((const struct sockaddr_un *)(const void *)to)->sun_path, on_dialled);
+	} else {
+		uv_tcp_nodelay(&s->uv.tcp, 1);
+		n = uv_tcp_connect(&d->request, &s->uv.tcp, to, on_dialled);
+	}
+	if (n < 0)
+		stream_close(s);
+	return true;
 }
 
 static void free_refused(struct stream *s)

@@ -41,6 +41,17 @@ struct stream {
 	bool quick_ack; /* TCP: every read is acknowledged at once (tcp(7), TCP_QUICKACK). The owner may set it */
 };
 
+/* A connection that is being made. Lives as long as its stream. */
+struct stream_dial {
+	/* Null: connected, and reading has begun. Else why not, one line; the stream is to be closed. Not called when
+	   stream_close() came first. */
+	void (*done)(struct stream_dial *, const char *why);
+
+	/* its own */
+	uv_connect_t request;
+	struct stream *stream;
+};
+
 struct server_calls {
 	/* Somebody connects. Returns where the stream is to live, or null to turn him away. */
 	struct stream *(*accept)(struct server *);
@@ -63,6 +74,11 @@ struct server {
 /* Takes over the listening socket `fd`, also when it fails; closed() is called after server_close() and after a failure. */
 bool server_open(struct server *, uv_loop_t *, int fd, bool is_pipe, const struct server_calls *, struct err *);
 void server_close(struct server *);
+
+/* Begins to connect to an address of the families unix, IPv4 or IPv6; calls back after it has returned, by done(), or by
+   closed() alone when it could not even begin. False: no handle, and nothing follows. */
+bool stream_connect(
+	struct stream *, struct stream_dial *, uv_loop_t *, const struct sockaddr *to, const struct stream_calls *);
 
 /* Tries to send at once; keeps a copy of what the kernel does not take. False when the connection is broken. */
 bool stream_send(struct stream *, struct str);
