@@ -4,8 +4,6 @@
 #include "store/remote_conf.h"
 #include "store/remote_http.h"
 
-#include <arpa/inet.h>
-#include <netdb.h>
 #include <stddef.h>
 #include <stdlib.h>
 
@@ -17,75 +15,12 @@ enum part { PART_WHERE, PART_MESSAGE };
 
 _Static_assert(REMOTE_URL_MAX + FACTS_MESSAGE_MAX <= DESK_TEXT_MAX, "both fit into a question");
 
-struct packed_address {
-	uint32_t family; /* 4 or 6 */
-	uint8_t octets[16];
-};
-
 struct report {
 	uint32_t failed; /* 0 or 1 */
 	uint32_t n;
-	struct packed_address at[REMOTE_ADDRESSES_MAX];
+	struct remote_packed at[REMOTE_ADDRESSES_MAX];
 	char rest[FACTS_MESSAGE_MAX]; /* why it failed, or the body; only what is used is sent */
 };
-
-/* ---- addresses ---- */
-
-bool remote_address_parse(union remote_address *a, const char *text, uint16_t port)
-{
-	memset(a, 0, sizeof(*a));
-	if (inet_pton(AF_INET, text, &a->v4.sin_addr) == 1) {
-		a->v4.sin_family = AF_INET;
-		a->v4.sin_port = htons(port);
-		return true;
-	}
-	if (inet_pton(AF_INET6, text, &a->v6.sin6_addr) != 1)
-		return false;
-	a->v6.sin6_family = AF_INET6;
-	a->v6.sin6_port = htons(port);
-	return true;
-}
-
-bool remote_address_eq(const union remote_address *a, const struct sockaddr *other)
-{
-	const union remote_address *b = (const void *)other;
-	if (a->any.sa_family != other->sa_family)
-		return false;
-	if (other->sa_family == AF_INET)
-		return a->v4.sin_port == b->v4.sin_port && a->v4.sin_addr.s_addr == b->v4.sin_addr.s_addr;
-	return a->v6.sin6_port == b->v6.sin6_port &&
-	       memcmp(&a->v6.sin6_addr, &b->v6.sin6_addr, sizeof(a->v6.sin6_addr)) == 0;
-}
-
-static bool unpack(union remote_address *a, const struct packed_address *p)
-{
-	memset(a, 0, sizeof(*a));
-	switch (p->family) {
-	case 4:
-		a->v4.sin_family = AF_INET;
-		memcpy(&a->v4.sin_addr, p->octets, sizeof(a->v4.sin_addr));
-		return true;
-	case 6:
-		a->v6.sin6_family = AF_INET6;
-		memcpy(&a->v6.sin6_addr, p->octets, sizeof(a->v6.sin6_addr));
-		return true;
-	default: return false;
-	}
-}
-
-static bool pack(struct packed_address *p, const struct sockaddr *s)
-{
-	const union remote_address *a = (const void *)s;
-	*p = (struct packed_address){ 0 };
-	if (s->sa_family == AF_INET) {
-		p->family = 4;
-		memcpy(p->octets, &a->v4.sin_addr, sizeof(a->v4.sin_addr));
-	} else if (s->sa_family == AF_INET6) {
-		p->family = 6;
-		memcpy(p->octets, &a->v6.sin6_addr, sizeof(a->v6.sin6_addr));
-	}
-	return p->family != 0;
-}
 
 /* ---- the daemon's end ---- */
 
@@ -100,7 +35,7 @@ static bool report_get(struct remote_result *out, const struct report *r, size_t
 	else
 		out->body = rest;
 	for (; out->n < r->n; out->n++)
-		if (!unpack(&out->at[out->n], &r->at[out->n]))
+		if (!remote_address_unpack(&out->at[out->n], &r->at[out->n]))
 			return false;
 	return r->failed || out->n > 0 || rest.len > 0;
 }
@@ -189,28 +124,6 @@ static void *errands_open(const void *conf, struct err *err)
 	return e;
 }
 
-static bool resolve(struct str name, struct report *r, struct buf *why)
-{
-	const struct addrinfo want = { .ai_socktype = SOCK_DGRAM, .ai_flags = AI_ADDRCONFIG };
-	struct addrinfo *found = NULL;
-	char text[REMOTE_HOST_MAX + 1];
-	if (!str_copy_z(text, sizeof(text), name)) {
-		buf_puts(why, "the name is too long");
-		return false;
-	}
-	int n = getaddrinfo(text, NULL, &want, &found);
-	if (n != 0) {
-		buf_puts(why, gai_strerror(n));
-		return false;
-	}
-	for (struct addrinfo *a = found; a && r->n < REMOTE_ADDRESSES_MAX; a = a->ai_next)
-		r->n += pack(&r->at[r->n], a->ai_addr);
-	freeaddrinfo(found);
-	if (r->n == 0)
-		buf_puts(why, "the name has no address");
-	return r->n > 0;
-}
-
 /* A token that cannot be read must not keep names from being found: what HTTP needs is opened when it is needed. */
 static bool post(struct errands *e, const struct desk_question *q, struct buf *body, struct buf *why)
 {
@@ -239,7 +152,8 @@ static size_t answer(const void *arg, void *state, const struct desk_question *q
 	(void)arg;
 	memset(r, 0, offsetof(struct report, rest));
 	buf_puts(&why, trouble ? trouble : "");
-	bool good = !trouble && (q->flag ? post(state, q, &body, &why) : resolve(q->parts[PART_WHERE], r, &why));
+	bool good = !trouble && (q->flag ? post(state, q, &body, &why)
+					 : (r->n = remote_address_find(r->at, q->parts[PART_WHERE], &why)) > 0);
 	if (good)
 		return offsetof(struct report, rest) + body.len;
 	r->failed = 1;

@@ -7,25 +7,11 @@
 
 #include "base/str.h"
 #include "io/desk.h"
+#include "store/remote_address.h"
 #include "wire/facts_message.h"
-
-#include <netinet/in.h>
-
-#define REMOTE_ADDRESSES_MAX 8 /* of one host */
 
 struct blocking_conf;
 struct remote_result;
-
-union remote_address {
-	struct sockaddr any;
-	struct sockaddr_in v4;
-	struct sockaddr_in6 v6;
-};
-
-/* An address written in digits. */
-bool remote_address_parse(union remote_address *, const char *text, uint16_t port);
-
-bool remote_address_eq(const union remote_address *, const struct sockaddr *);
 
 /* Lies inside whatever waits for it. */
 struct remote_errand {
