@@ -54,7 +54,10 @@ static void put_number(struct buf *out, const char *key, uint64_t n)
 static void put_facts(struct buf *out, const struct ask *a, msec now)
 {
 	const struct facts *f = &a->answer.facts;
-	put_number(out, asked_is(f) ? "took" : "usage", f->usage);
+	if (asked_is(f) && f->usage == ASKED_ANY)
+		decision_put(out, "took", STR("any"));
+	else
+		put_number(out, asked_is(f) ? "took" : "usage", f->usage);
 	put_number(out, asked_is(f) ? "refused" : "limit", asked_is(f) ? f->limit : a->limit.octets);
 	if (f->messages || a->limit.messages) {
 		put_number(out, "messages", f->messages);

@@ -24,46 +24,28 @@ struct caller_conf {
 	uint64_t connections, breaker_failures;
 };
 
-/* Their rows, for a struct that has them as `caller`. */
-#define CALLER_ROWS(section)                                                                                           \
-	{ .name = "timeout",                                                                                           \
-		.type = OPT_DURATION,                                                                                  \
-		.offset = offsetof(struct section, caller.timeout),                                                    \
-		.def = "3s",                                                                                           \
-		.min = 50,                                                                                             \
-		.max = SECONDS(60),                                                                                    \
-		.help = "How long a question may take, connecting included." },                                        \
-		CALLER_ROWS_BUT_TIMEOUT(section)
+/* Their rows, for a section's struct that has them as `member`; but `address`, which each describes in its own words. */
+#define CALLER_ROWS(section, member)                                                                                   \
+	CALLER_ROW(section, member, timeout, OPT_DURATION, "3s", 50, SECONDS(60),                                      \
+		"How long a question may take, connecting included."),                                                 \
+		CALLER_ROWS_BUT_TIMEOUT(section, member)
 
-#define CALLER_ROWS_BUT_TIMEOUT(section)                                                                               \
-	{ .name = "connections",                                                                                       \
-		.type = OPT_NUMBER,                                                                                    \
-		.offset = offsetof(struct section, caller.connections),                                                \
-		.def = "2",                                                                                            \
-		.min = 1,                                                                                              \
-		.max = CALLER_CONNECTIONS_MAX,                                                                         \
-		.help = "So many connections to the server at once." },                                                \
-		{ .name = "idle",                                                                                      \
-			.type = OPT_DURATION,                                                                          \
-			.offset = offsetof(struct section, caller.idle),                                               \
-			.def = "1m",                                                                                   \
-			.min = 1000,                                                                                   \
-			.max = SECONDS(86400),                                                                         \
-			.help = "A connection on which nothing was asked for so long is closed." },                    \
-		{ .name = "breaker_failures",                                                                          \
-			.type = OPT_NUMBER,                                                                            \
-			.offset = offsetof(struct section, caller.breaker_failures),                                   \
-			.def = "5",                                                                                    \
-			.min = 1,                                                                                      \
-			.max = 1000,                                                                                   \
-			.help = "After so many questions in a row without an answer the server is left alone for a "   \
-				"while; questions then fail at once." },                                               \
+#define CALLER_ROWS_BUT_TIMEOUT(section, member)                                                                       \
+	CALLER_ROW(section, member, connections, OPT_NUMBER, "2", 1, CALLER_CONNECTIONS_MAX,                           \
+		"So many connections to the server at once."),                                                         \
+		CALLER_ROW(section, member, idle, OPT_DURATION, "1m", 1000, SECONDS(86400),                            \
+			"A connection on which nothing was asked for so long is closed."),                             \
+		CALLER_ROW(section, member, breaker_failures, OPT_NUMBER, "5", 1, 1000,                                \
+			"After so many questions in a row without an answer the server is left alone for a while; "    \
+			"questions then fail at once."),                                                               \
+		CALLER_ROW(section, member, breaker_pause, OPT_DURATION, "5s", 100, SECONDS(60),                       \
+			"For how long, at first, give or take a fifth. Then one question probes it; while that gets "  \
+			"no answer the pause doubles, up to a minute.")
+
+#define CALLER_ROW(section, member, name_, type_, def_, min_, max_, help_)                                             \
 	{                                                                                                              \
-		.name = "breaker_pause", .type = OPT_DURATION,                                                         \
-		.offset = offsetof(struct section, caller.breaker_pause), .def = "5s", .min = 100, .max = SECONDS(60), \
-		.help = "For how long, at first, give or take a fifth. Then one question probes it; while that gets "  \
-			"no "                                                                                          \
-			"answer the pause doubles, up to a minute."                                                    \
+		.name = #name_, .type = type_, .offset = offsetof(struct section, member.name_), .def = def_,          \
+		.min = min_, .max = max_, .help = help_                                                                \
 	}
 
 /* A question that is out, as far as a protocol has to know it. */

@@ -1,11 +1,11 @@
 /*
  * A Dovecot, asked what it knows of a mailbox itself: `uri` is its doveadm's HTTP service, which tells usage and limit
- * (store/doveadm.h).
+ * (store/doveadm.h); `address` is its quota-status, which gives verdicts (store/quota_status.h).
  */
 #include "store/dovecot_conf.h"
 
 #include "store/doveadm.h"
-#include "store/store.h"
+#include "store/server_address.h"
 
 #include <stddef.h>
 
@@ -29,6 +29,23 @@ static bool check_file(struct str path, struct err *err)
 #define ROW(member) offsetof(struct dovecot_conf, member)
 
 static const struct opt rows[] = {
+	{ .name = "address",
+		.type = OPT_STRING,
+		.offset = ROW(quota_status.caller.address),
+		.check = server_address_check,
+		.help = "Its quota-status: unix:/path or inet:HOST:PORT, where HOST is a name, an address, or [v6]. It "
+			"gives verdicts. In the place of uri." },
+	{ .name = "words",
+		.type = OPT_SECTION,
+		.offset = ROW(quota_status),
+		.rows = quota_status_words,
+		.help = "What the answers of quota-status mean." },
+	{ .name = "trust_unknown",
+		.type = OPT_BOOL,
+		.offset = ROW(quota_status.trust_unknown),
+		.def = "true",
+		.help = "With address; false: that there is no such user counts as no answer." },
+	CALLER_ROWS_BUT_TIMEOUT(dovecot_conf, quota_status.caller),
 	{ .name = "uri",
 		.type = OPT_STRING,
 		.offset = ROW(uri),
@@ -61,11 +78,19 @@ static const struct opt rows[] = {
 	OPT_END,
 };
 
+static bool dovecot_gives_verdicts(const void *conf)
+{
+	return ((const struct dovecot_conf *)conf)->quota_status.caller.address != NULL;
+}
+
 static bool dovecot_check(const void *conf, struct err *err)
 {
 	const struct dovecot_conf *c = conf;
+	if (!c->uri == !dovecot_gives_verdicts(c))
+		return err_set(err, "either `uri` or `address` is needed, and not both");
 	if (!c->uri)
-		return err_set(err, "`uri` is missing");
+		return !(c->key_file || c->password_file || c->ca_file) ||
+		       err_set(err, "`key_file`, `password_file` and `ca_file` go with `uri`");
 	if (!c->key_file == !c->password_file)
 		return err_set(err, "with `uri`, either `key_file` or `password_file` is needed");
 	return doveadm_is_there ||
@@ -78,13 +103,39 @@ static bool dovecot_told_domain(const void *conf)
 	return true;
 }
 
+static void dovecot_prepare(void *conf, enum store_rule rule)
+{
+	struct dovecot_conf *c = conf;
+	(void)rule;
+	c->quota_status.caller.timeout = c->timeout;
+}
+
+static struct store *dovecot_attach(
+	uv_loop_t *loop, struct nursery *nursery, const struct blocking_conf *conf, struct err *err)
+{
+	const struct quota_status_conf *c = &((const struct dovecot_conf *)conf->conf)->quota_status;
+	if (!dovecot_gives_verdicts(conf->conf))
+		return blocking_open(loop, nursery, conf, err);
+	return caller_open(loop, nursery, conf, &quota_status_protocol, &c->caller, c, err);
+}
+
+static int dovecot_run(int fd, const void *arg)
+{
+	const struct blocking_conf *conf = arg;
+	return dovecot_gives_verdicts(conf->conf) ? server_address_run(fd, arg) : blocking_run(fd, arg);
+}
+
 const struct store_kind dovecot_type = {
 	.name = "dovecot",
 	.opts = rows,
 	.conf_size = sizeof(struct dovecot_conf),
 	.rule = RULE_DOVECOT_2_3,
+	.gives_verdicts = dovecot_gives_verdicts,
 	.check = dovecot_check,
+	.prepare = dovecot_prepare,
 	.told_domain = dovecot_told_domain,
+	.attach = dovecot_attach,
+	.run = dovecot_run,
 	.open = doveadm_open,
 	.ask = doveadm_ask,
 	.close = doveadm_close,

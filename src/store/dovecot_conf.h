@@ -2,12 +2,12 @@
 #ifndef STORE_DOVECOT_CONF_H
 #define STORE_DOVECOT_CONF_H
 
-#include "base/opt.h"
-#include "base/time.h"
+#include "store/quota_status.h"
 
 struct dovecot_conf {
 	const char *uri, *key_file, *password_file, *ca_file; /* null: not given */
 	msec timeout;
+	struct quota_status_conf quota_status; /* caller.address null: not given */
 };
 
 #endif

@@ -302,7 +302,7 @@ static const struct opt lmtp_opts[] = {
 		.offset = ROW(trust_unknown),
 		.def = "true",
 		.help = "false: that the server knows no such mailbox (550 5.1.1) counts as no answer." },
-	CALLER_ROWS(lmtp_conf),
+	CALLER_ROWS(lmtp_conf, caller),
 	OPT_END,
 };
 

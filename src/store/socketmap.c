@@ -167,7 +167,7 @@ static const struct opt socketmap_opts[] = {
 		.offset = ROW(trust_unknown),
 		.def = "true",
 		.help = "false: NOTFOUND counts as no answer." },
-	CALLER_ROWS(socketmap_conf),
+	CALLER_ROWS(socketmap_conf, caller),
 	OPT_END,
 };
 
