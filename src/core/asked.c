@@ -1,8 +1,8 @@
 #include "core/asked.h"
 
-uint64_t asked_size(uint64_t size, struct charge charge)
+uint64_t asked_size(uint64_t size, struct charge charge, uint64_t grace)
 {
-	uint64_t all = octets_sum(size, charge.octets);
+	uint64_t all = octets_sum(octets_sum(size, charge.octets), charge.messages ? grace : 0);
 	return all < ASKED_ANY ? all : ASKED_ANY;
 }
 

@@ -24,8 +24,10 @@ static inline bool asked_is(const struct facts *f)
 	return f->state == FACTS_FOUND && f->ruled && f->rule == RULE_ASKED;
 }
 
-/* What is said of a message of `size` octets (at least 1) after `charge`; at most ASKED_ANY. */
-uint64_t asked_size(uint64_t size, struct charge);
+/* What is said of a message of `size` octets (at least 1) after `charge`; at most ASKED_ANY. `grace` octets, by which the
+   store lets the last message go over the limit, are not for all of them together: where something was let in before,
+   there must be room without. */
+uint64_t asked_size(uint64_t size, struct charge, uint64_t grace);
 
 /* What the facts say of such a size, however old they are. */
 enum asked_word asked_say(const struct facts *, uint64_t size);

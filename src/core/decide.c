@@ -201,10 +201,10 @@ static struct verdict decide_room(const struct rules *rules, const struct terms 
 
 /* Rule `asked`: what the store said of this message and all before it. A size of which it said nothing is as good as no
    answer: who can will ask. What only charges make too large is full. */
-static struct verdict decide_asked(
-	const struct rules *rules, uint64_t size, const struct facts *facts, struct charge charge, msec now)
+static struct verdict decide_asked(const struct rules *rules, const struct terms *terms, uint64_t size,
+	const struct facts *facts, struct charge charge, msec now)
 {
-	switch (asked_say(facts, asked_size(size, charge))) {
+	switch (asked_say(facts, asked_size(size, charge, terms->grace))) {
 	case ASKED_TAKEN: return pass(REASON_ROOM);
 	case ASKED_UNKNOWN: return decide_error(rules);
 	case ASKED_REFUSED: break;
@@ -228,7 +228,7 @@ struct verdict decide(const struct rules *rules, const struct terms *terms, cons
 	case FACTS_FOUND: break;
 	}
 	if (asked_is(facts))
-		return decide_asked(rules, decide_size(rules, q), facts, charge, now);
+		return decide_asked(rules, terms, decide_size(rules, q), facts, charge, now);
 	return decide_room(rules, terms, decide_size(rules, q), facts, charge, now);
 }
 

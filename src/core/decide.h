@@ -14,7 +14,7 @@ extern const char *const store_rule_names[];
 /* Whose rule and which limits hold for one mailbox, in the order in which limits are searched. */
 struct terms {
 	enum store_rule rule;
-	uint64_t grace; /* octets, for RULE_FITS */
+	uint64_t grace; /* octets, for RULE_FITS and RULE_ASKED */
 	bool ignore_store_limit; /* limit_from = config */
 	struct limit directory, domain, store;
 };

@@ -46,7 +46,8 @@ static void weigh(struct gate *g, const struct probe *p, struct finding *f)
 	f->charge = charge_sum(a->also, f->others);
 	if (f->facts.ruled) {
 		f->terms.rule = f->facts.rule;
-		f->terms.grace = 0; /* it is in the store's limit */
+		if (!asked_is(&f->facts) || p->store->ledger)
+			f->terms.grace = 0; /* it is in the store's limit, or charge */
 	}
 	if (p->route)
 		f->terms.domain = p->route->limit;
@@ -110,7 +111,7 @@ static bool wants_claim(
 /* The store gives verdicts, and has none on this message yet. */
 static bool wants_word(const struct gate *g, const struct probe *p, const struct finding *f)
 {
-	uint64_t size = asked_size(decide_size(&g->conf.rules, &p->ask->query), f->charge);
+	uint64_t size = asked_size(decide_size(&g->conf.rules, &p->ask->query), f->charge, f->terms.grace);
 	return asked_is(&f->facts) && asked_say(&f->facts, size) == ASKED_UNKNOWN && !f->stale && !f->claimed &&
 	       p->look_ups < LOOK_UPS_MOST && !query_asks_nobody(&p->ask->query);
 }
@@ -176,7 +177,8 @@ static msec lifetime_of_word(const struct gate_conf *c, const struct finding *f,
 
 static bool is_fresh_word(const struct gate *g, const struct ask *a, const struct finding *f, msec now)
 {
-	enum asked_word word = asked_say(&f->facts, asked_size(decide_size(&g->conf.rules, &a->query), f->charge));
+	uint64_t size = decide_size(&g->conf.rules, &a->query);
+	enum asked_word word = asked_say(&f->facts, asked_size(size, f->charge, f->terms.grace));
 	msec since = word == ASKED_REFUSED ? f->facts.refused_at : f->facts.took_at;
 	return word != ASKED_UNKNOWN && now - since < lifetime_of_word(&g->conf, f, word);
 }
@@ -259,7 +261,7 @@ static void put_size(struct gate *g, const struct probe *p, struct lookup *l)
 	const struct entry *e = cache_peek(g->cache, l->key);
 	struct charge all = charge_sum(p->ask->also, e ? known_charge(g, p->ask, e) : (struct charge){ 0 });
 	l->size = decide_size(&g->conf.rules, &p->ask->query);
-	l->size_with_charges = asked_size(l->size, all);
+	l->size_with_charges = asked_size(l->size, all, p->store->ledger ? 0 : p->store->terms.grace);
 }
 
 void probe_ask(struct gate *g, struct probe *p, struct hash key, const struct address *name, bool firm, msec now)

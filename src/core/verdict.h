@@ -68,7 +68,7 @@ struct answer {
 	uint64_t limit; /* octets, in force for it; 0: none */
 	uint32_t message_limit; /* the same for messages */
 	enum store_rule rule; /* by which it was judged; with state FACTS_FOUND */
-	uint64_t grace; /* octets, for RULE_FITS */
+	uint64_t grace; /* octets, for RULE_FITS and RULE_ASKED */
 	bool charged; /* the message was charged to it */
 	struct loan loan; /* for the borrower of the query */
 };

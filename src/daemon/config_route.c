@@ -94,7 +94,7 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 		.set = i };
 	store->rule_given = conf_given(s, "rule");
 	r->terms.rule = settle_rule(c, s, type, o, store->rule_given);
-	r->terms.grace = o->grace;
+	r->terms.grace = r->terms.rule == RULE_ASKED && !conf_given(s, "grace") ? type->grace : o->grace;
 	r->terms.ignore_store_limit = o->limit_from == LIMIT_FROM_CONFIG;
 	r->terms.store = limit_of(o->limit, o->message_limit);
 	r->name = str_of(s->title);

@@ -137,7 +137,8 @@ const struct opt options_store[] = {
 	ROW(options_store, rule, OPT_CHOICE, .choices = store_rule_names,
 		.help = "Whose arithmetic says full; see STORE RULES. Without it: the rule of the store's type."),
 	ROW(options_store, grace, OPT_OCTETS, .def = "0",
-		.help = "How far over the limit rule fits lets a message go."),
+		.help = "How far over the limit rule fits lets a message go, or the store itself where the rule is "
+			"asked; see there."),
 	ROW(options_store, limit, OPT_OCTETS, .def = "0",
 		.help = "The limit of a mailbox for which neither the store itself nor the domain names one. 0: none."),
 	ROW(options_store, message_limit, OPT_NUMBER, .def = "0", .max = UINT32_MAX,

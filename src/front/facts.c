@@ -107,10 +107,13 @@ static enum facts_reply_state state_of(const struct answer *a)
 }
 
 /* Who asks must ask each time: nothing is lent, and what was said of other sizes does not hold for the next. */
-static void put_sizes(struct facts_reply *p, const struct facts *f)
+static void put_sizes(struct facts_reply *p, const struct answer *a)
 {
+	const struct facts *f = &a->facts;
 	p->too_large = f->too_large;
 	p->limit = f->limit;
+	if (a->charge.messages)
+		p->charge = octets_sum(a->charge.octets, a->grace); /* so much it was asked about */
 	p->messages = asked_apart(f->taken, f->took_at);
 	p->message_limit = asked_apart(f->taken, f->refused_at);
 }
@@ -133,7 +136,7 @@ static void put_figures(struct facts_reply *p, const struct answer *a, msec now)
 	p->age = since(f->taken, now);
 	p->full_for = f->full_since ? since(f->full_since, now) + 1 : 0;
 	if (asked_is(f))
-		put_sizes(p, f);
+		put_sizes(p, a);
 	if (!a->loan.number)
 		return;
 	p->loan = a->loan.octets;

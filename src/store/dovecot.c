@@ -130,6 +130,7 @@ const struct store_kind dovecot_type = {
 	.opts = rows,
 	.conf_size = sizeof(struct dovecot_conf),
 	.rule = RULE_DOVECOT_2_3,
+	.grace = 10 << 20, /* quota_storage_grace of 2.4; that of 2.3 is a tenth of the limit, which is not told */
 	.gives_verdicts = dovecot_gives_verdicts,
 	.check = dovecot_check,
 	.prepare = dovecot_prepare,

@@ -24,6 +24,7 @@ struct store_kind {
 	const struct opt *opts; /* its own options of the `store` section */
 	size_t conf_size; /* octets of the struct they fill */
 	enum store_rule rule; /* the default of `rule` */
+	uint64_t grace; /* octets: the default of `grace` where it gives verdicts */
 	/* True when the store gives verdicts and no figures: then its rule is RULE_ASKED, and it names it in its facts. May
 	   be null. */
 	bool (*gives_verdicts)(const void *conf);

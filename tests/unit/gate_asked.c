@@ -96,6 +96,22 @@ static void charges_are_asked_about_too(void **state)
 	assert_int_equal(asked(), 3);
 }
 
+/* The store lets the last message go over the limit, but not several together. */
+static void grace_is_for_one(void **state)
+{
+	(void)state;
+	w.stores[0].terms.grace = 1000;
+	gate_configure(w.gate, &w.conf, w.now);
+	answered(0, 5000, REASON_ROOM);
+	gate_end(w.gate, transaction(1), true, w.now);
+	answered(1, 3000, REASON_ROOM);
+	answered(2, 1000, REASON_ROOM);
+	assert_int_equal(charges(JOE).octets, 4000);
+	answered(3, 1, REASON_FULL);
+	assert_int_equal(server()->size, 1);
+	assert_int_equal(server()->size_with_charges, 5001);
+}
+
 /* The same transaction asks again, with the size that came: its own charge does not count. */
 static void a_repeated_question_is_not_in_its_own_way(void **state)
 {
@@ -365,6 +381,7 @@ int main(void)
 		CASE(what_was_taken_serves_for_what_is_smaller),
 		CASE(a_larger_one_is_asked_about),
 		CASE(charges_are_asked_about_too),
+		CASE(grace_is_for_one),
 		CASE(a_repeated_question_is_not_in_its_own_way),
 		CASE(too_large_is_what_the_message_alone_is),
 		CASE(an_unknown_size_is_one_octet),
