@@ -138,7 +138,9 @@ static bool are_crowded(struct caller *c)
 /* Who finds no idle connection has one more made, and takes a place on one that is there, whichever is first. */
 void caller_pump(struct caller *c)
 {
-	while (!c->closed && !list_empty(&c->queue)) {
+	if (c->closed || c->reading)
+		return;
+	while (!list_empty(&c->queue)) {
 		struct caller_line *line = caller_line_best(c);
 		if ((!line || line->n_out > 0) && are_crowded(c))
 			caller_line_another(c);
@@ -146,8 +148,7 @@ void caller_pump(struct caller *c)
 			break;
 		caller_line_put(line, caller_question_at(c->queue.next));
 	}
-	if (!c->closed)
-		set_timer(c);
+	set_timer(c);
 }
 
 static void on_settled(void *context, msec now)

@@ -49,6 +49,7 @@ struct caller {
 	uint32_t random;
 	msec again_at; /* no further connection is tried before, while there are others */
 	unsigned handles; /* of the loop, that are not closed yet, and one while the store is open */
+	bool reading; /* what a server said is being looked at: before that is done, nothing is put to it */
 	bool closed;
 };
 

@@ -47,17 +47,17 @@ static void drop(struct caller_line *line, struct str why)
 	struct caller *c = line->of;
 	char text[LOOKUP_NOTE];
 	struct buf words = BUF(text);
-	bool opening = line->state == LINE_OPENING;
+	bool useless = !line->answered && line->n_out == 0; /* nobody could ask there */
 	buf_put(&words, why);
 	line->state = LINE_CLOSING;
 	uv_timer_stop(&line->timer);
 	stream_close(&line->stream);
-	if (opening) {
+	if (useless) {
 		server_address_failed(c->address);
 		c->again_at = caller_now(c) + AGAIN;
 	}
 	take_back(c, line, buf_str(&words));
-	if (opening && !has_any(c))
+	if (useless && !has_any(c))
 		caller_fail_queue(c, buf_str(&words));
 	caller_pump(c);
 }
@@ -151,8 +151,10 @@ static bool step(struct caller_line *line, size_t *at)
 static void read_on(struct caller_line *line)
 {
 	size_t at = 0;
+	line->of->reading = true;
 	while (at < line->unread && step(line, &at))
 		;
+	line->of->reading = false;
 	if (!is_up(line))
 		return;
 	line->unread -= at;
@@ -166,15 +168,14 @@ static void on_data(struct stream *s, struct str in)
 		size_t room = sizeof(line->octets) - line->unread, n = in.len < room ? in.len : room;
 		if (n == 0) {
 			drop(line, STR("its answer is longer than any"));
-			return;
+			break;
 		}
 		memcpy(line->octets + line->unread, in.at, n);
 		line->unread += n;
 		in = str_from(in, n);
 		read_on(line);
 	}
-	if (is_up(line))
-		caller_pump(line->of);
+	caller_pump(line->of);
 }
 
 static void on_eof(struct stream *s)
