@@ -226,6 +226,37 @@ static void test_request_encode_refuses(void **state)
 	}
 }
 
+static void test_reply(void **state)
+{
+	static const struct {
+		const char *in, *action; /* null: none, or malformed */
+		bool good;
+	} rows[] = {
+		{ "action=DUNNO\n\n", "DUNNO", true },
+		{ "action=\n\n", "", true },
+		{ "action=452 4.2.2 a=b\r\n\r\n", "452 4.2.2 a=b", true },
+		{ "other=1\naction=OK\naction=REJECT\n\n", "OK", true },
+		{ "other=1\n\n", NULL, true },
+		{ "\n", NULL, false },
+		{ "action\n\n", NULL, false },
+		{ "action=0123456789012345678901234567890123456789\n\n", NULL, false },
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct str in = str_of(rows[i].in), action;
+		ssize_t n = policy_reply_decode(&action, place(in), 40);
+		assert_int_equal(n > 0, rows[i].good);
+		if (!rows[i].good)
+			continue;
+		assert_int_equal(n, in.len);
+		assert_int_equal(action.at != NULL, rows[i].action != NULL);
+		assert_str(action, str_of(rows[i].action));
+		for (size_t len = 0; len < in.len; len++)
+			assert_int_equal(policy_reply_decode(&action, place((struct str){ in.at, len }), 40), 0);
+	}
+	assert_true(policy_reply_decode(&(struct str){ 0 }, place(STR("action=\0\n\n")), 40) < 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -235,6 +266,7 @@ int main(void)
 		cmocka_unit_test(test_every_prefix),
 		cmocka_unit_test(test_size),
 		cmocka_unit_test(test_encode),
+		cmocka_unit_test(test_reply),
 		cmocka_unit_test(test_request_encode),
 		cmocka_unit_test(test_request_encode_refuses),
 	};
