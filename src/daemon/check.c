@@ -9,6 +9,7 @@
 #include "daemon/peek.h"
 #include "daemon/report.h"
 
+#include <signal.h>
 #include <stdio.h>
 
 struct check {
@@ -158,6 +159,7 @@ int command_check(const struct command_line *line)
 		config_put(config);
 		return EXIT_USAGE;
 	}
+	signal(SIGPIPE, SIG_IGN); /* a server may close its connection at any time */
 	log_open("stderr", LOG_LEVEL_WARNING, &err);
 	struct nursery *nursery = nursery_open(&config->plan, NULL, NULL, &err);
 	if (!nursery || !engine_open(&c->engine, config, nursery, &err)) {
