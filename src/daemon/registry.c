@@ -8,7 +8,7 @@ extern const struct front policy_front, milter_front, socketmap_front, check_quo
 	facts_front, http_front;
 extern const struct listener_kind web_kind;
 extern const struct store_kind maildir_type, mbox_type, path_type, cyrus_type, imap_type, remote_type, dovecot_type,
-	sql_type, lmtp_type, socketmap_type;
+	sql_type, lmtp_type, socketmap_type, redis_type;
 extern const struct directory_type file_directory, ldap_directory, sql_directory;
 
 static const struct registry_front fronts[] = {
@@ -36,6 +36,9 @@ static const struct store_kind *const stores[] = {
 #endif
 	&lmtp_type,
 	&socketmap_type,
+#if HAVE_REDIS
+	&redis_type,
+#endif
 #if HAVE_REMOTE
 	&remote_type,
 #endif
