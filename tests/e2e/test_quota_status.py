@@ -4,6 +4,7 @@ import smtplib
 
 import pytest
 
+from enclosure import owned
 from installation import EXIM_WORDS, WORDS
 from policy import Policy, one_shot, request
 from smtp import message, send
@@ -50,12 +51,33 @@ QUESTIONS = [
 ]
 
 
-def test_same_answers_as_quota_status(both):
-    server, gate = both
+def assert_same_answers(server, gate):
     for address in (server.quota_status, gate.addresses()[0]):
         with Policy(address) as client:
             answers = [(recipient, size, client.ask(recipient, size=size)) for recipient, size, _ in QUESTIONS]
         assert (address, answers) == (address, QUESTIONS)
+
+
+def test_same_answers_as_quota_status(both):
+    assert_same_answers(*both)
+
+
+def test_control_directories(dovecot, quotagate, folder, mail):
+    """Dovecot keeps maildirsize beside the Maildirs, in its CONTROL=; a recount still reads the Maildirs."""
+    control = owned(folder / "control", "vmail")
+    server = dovecot(mail, more=f"mail_location = maildir:{{mail}}/%d/%n/Maildir:CONTROL={control}/%d/%n\n")
+    deliver(server, "full@example.org", 150_000)
+    deliver(server, "full@example.org", 60_000)
+    deliver(server, "ok@example.org", 100_000)
+    sizes = control / "example.org" / "ok" / "maildirsize"
+    assert sizes.exists() and not (mail / "example.org" / "ok" / "Maildir" / "maildirsize").exists()
+    gate = quotagate(GATE.format(folder=folder, mail=mail, words=WORDS).replace(
+        "rule =", f'control = "{control}/%d/%n"  rule ='))
+    assert_same_answers(server, gate)
+    assert f"{sizes}: " in gate.check("ok@example.org").stdout
+    sizes.unlink()
+    assert "recounted (no maildirsize)" in gate.check("ok@example.org").stdout
+    assert_same_answers(server, gate)
 
 
 @pytest.mark.parametrize("beyond,answer", [(1, "OVER"), (0, "OK")])
