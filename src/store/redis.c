@@ -2,8 +2,8 @@
  * Usage in Redis, where Dovecot's quota_clone plugin, or its dict quota of 2.3, keeps it (wire/redis_key.h). Limits are
  * never there. Only reads.
  *
- * Without either key there is no such mailbox, or nothing was delivered to it yet: Redis cannot tell. One that is missing
- * beside the other, or a value below 0, is Dovecot counting anew: nobody can tell then.
+ * Without either key there is no such mailbox, or nothing was delivered to it yet: Redis cannot tell, the option `missing`
+ * does. One key that is missing beside the other, or a value below 0, is Dovecot counting anew: nobody can tell then.
  */
 #include "store/redis_link.h"
 #include "store/store.h"
@@ -14,9 +14,15 @@
 #define KEY_MAX 2048
 #define PREFIX_MAX 512
 
+/* What it means that there are no keys. */
+enum missing { MISSING_UNKNOWN, MISSING_EMPTY };
+
+static const char *const missing_names[] = { "unknown", "empty", NULL };
+
 struct redis_conf {
 	const char *address, *prefix, *login, *password_file;
 	uint64_t database;
+	int missing; /* enum missing */
 	msec timeout;
 };
 
@@ -61,6 +67,14 @@ static const struct opt rows[] = {
 		.def = "0",
 		.max = 65535,
 		.help = "The number of the database in the server." },
+	{ .name = "missing",
+		.type = OPT_CHOICE,
+		.offset = ROW(missing),
+		.choices = missing_names,
+		.def = "unknown",
+		.help = "What it means that there are no keys: unknown, there is no such mailbox; or empty, nothing "
+			"was "
+			"delivered yet, for mailboxes that a directory lists." },
 	{ .name = "timeout",
 		.type = OPT_DURATION,
 		.offset = ROW(timeout),
@@ -149,16 +163,18 @@ static bool read_value(const struct redis_value *v, enum figure figure, uint64_t
 	return false;
 }
 
-static void answer(const struct redis_value *values, struct facts *facts, struct buf *note)
+static void answer(const struct redis_conf *c, const struct redis_value *values, struct facts *facts, struct buf *note)
 {
-	uint64_t octets, messages;
-	if (!values[FIGURE_STORAGE].there && !values[FIGURE_MESSAGES].there) {
+	uint64_t octets = 0, messages = 0;
+	bool none = !values[FIGURE_STORAGE].there && !values[FIGURE_MESSAGES].there;
+	if (none)
+		buf_puts(note, c->missing == MISSING_EMPTY ? ": no keys yet" : ": no such keys");
+	if (none && c->missing == MISSING_UNKNOWN) {
 		facts->state = FACTS_NO_MAILBOX;
-		buf_puts(note, ": no such keys");
 		return;
 	}
-	if (!read_value(&values[FIGURE_STORAGE], FIGURE_STORAGE, &octets, note) ||
-		!read_value(&values[FIGURE_MESSAGES], FIGURE_MESSAGES, &messages, note))
+	if (!none && (!read_value(&values[FIGURE_STORAGE], FIGURE_STORAGE, &octets, note) ||
+			     !read_value(&values[FIGURE_MESSAGES], FIGURE_MESSAGES, &messages, note)))
 		return;
 	*facts = (struct facts){ .state = FACTS_FOUND,
 		.source = SOURCE_DATABASE,
@@ -189,7 +205,7 @@ static void redis_store_ask(void *state, const struct mailbox *m, bool firm, str
 	buf_puts(note, "Redis at ");
 	buf_put_clean(note, str_of(s->conf->address));
 	if (redis_link_get(s->link, keys, FIGURES, values, &err)) {
-		answer(values, facts, note);
+		answer(s->conf, values, facts, note);
 	} else {
 		buf_puts(note, ": ");
 		buf_puts(note, err.text);

@@ -4,8 +4,8 @@
  * reads.
  *
  * One row is one mailbox: octets used, messages, the limit of octets, the limit of messages, as many of these as there
- * are columns. NULL for octets: a mailbox into which nothing was delivered yet. No row: no such mailbox. Dovecot's figures
- * are below 0 for moments in which it counts anew; nobody can tell then.
+ * are columns. NULL for octets: a mailbox into which nothing was delivered yet. No row: the same, or no such mailbox, as
+ * the option `missing` says. Dovecot's figures are below 0 for moments in which it counts anew; nobody can tell then.
  */
 #include "io/sql.h"
 #include "base/limit_text.h"
@@ -23,10 +23,16 @@ static const char *const column_names[COLUMNS] = {
 	[COLUMN_MESSAGE_LIMIT] = "the limit of messages",
 };
 
+/* What it means that there is no row. */
+enum missing { MISSING_UNKNOWN, MISSING_EMPTY };
+
+static const char *const missing_names[] = { "unknown", "empty", NULL };
+
 struct sql_conf {
 	struct sql_options db;
 	int preset;
 	const char *query; /* null: as the preset has it */
+	int missing; /* enum missing */
 };
 
 #define ROW(member) offsetof(struct sql_conf, member)
@@ -50,6 +56,13 @@ static const struct opt rows[] = {
 			"(address), :n (local part) and :d (domain). Its columns: octets used, messages, the limit of "
 			"octets, the limit of messages; only the first must be there. NULL for octets: nothing was "
 			"delivered yet. A limit that is NULL, 0 or less is none. No row: no such mailbox." },
+	{ .name = "missing",
+		.type = OPT_CHOICE,
+		.offset = ROW(missing),
+		.choices = missing_names,
+		.def = "unknown",
+		.help = "What it means that there is no row: unknown, there is no such mailbox; or empty, nothing was "
+			"delivered yet, for tables of usage alone whose mailboxes a directory lists." },
 	SQL_UNIT_ROW(sql_conf, "the limit of octets"),
 	SQL_TIMEOUT_ROW(sql_conf),
 	OPT_END,
@@ -78,6 +91,7 @@ struct finding {
 
 struct sql_store {
 	struct plan plan;
+	enum missing missing;
 	struct sql *sql;
 	struct finding found;
 };
@@ -131,6 +145,7 @@ static void *sql_store_open(const void *conf, struct err *err)
 		err_set(err, "out of memory");
 		return NULL;
 	}
+	s->missing = (enum missing)c->missing;
 	if (plan_init(&s->plan, c, err)) {
 		s->sql = sql_open(&s->plan.place, c->db.password_file, c->db.timeout);
 		if (s->sql)
@@ -230,16 +245,17 @@ static void answer_found(const struct finding *f, struct facts *facts, struct bu
 		.messages = count_of(f->figure[COLUMN_MESSAGES]),
 		.limit = f->figure[COLUMN_LIMIT],
 		.message_limit = count_of(f->figure[COLUMN_MESSAGE_LIMIT]) };
-	buf_puts(note, ": a row");
+	buf_puts(note, f->rows ? ": a row" : ": no row yet");
 	if (f->rows > 1)
 		buf_printf(note, " (the first of %u)", f->rows);
 	if (f->nonsense[0])
 		buf_printf(note, ", %s", f->nonsense);
 }
 
-static void answer(const struct finding *f, struct facts *facts, struct buf *note)
+static void answer(const struct sql_store *s, struct facts *facts, struct buf *note)
 {
-	if (f->rows == 0) {
+	const struct finding *f = &s->found;
+	if (f->rows == 0 && s->missing == MISSING_UNKNOWN) {
 		facts->state = FACTS_NO_MAILBOX;
 		buf_puts(note, ": no row");
 	} else if (f->anew) {
@@ -268,7 +284,7 @@ static void sql_store_ask(void *state, const struct mailbox *m, bool firm, struc
 	s->found = (struct finding){ 0 };
 	sql_place_put(&s->plan.place, note);
 	if (sql_ask(s->sql, &s->plan.query, values, on_row, s, &err))
-		answer(&s->found, facts, note);
+		answer(s, facts, note);
 	else
 		buf_printf(note, ": %s", err.text);
 }

@@ -123,6 +123,10 @@ def test_values(redis, idle_quotagate):
         assert words in gate.check(f"{name}@example.org").stdout, name
     assert found(gate, "nobody@example.org") == "no such mailbox"
     assert found(gate, "*") == "no such mailbox"
+    gate.configuration.write_text(gate.configuration.read_text().replace("type = redis", "type = redis  missing = empty"))
+    assert found(gate, "nobody@example.org") == (0, 0)
+    assert fits(gate, "nobody@example.org", LIMIT) and not fits(gate, "nobody@example.org", LIMIT * 2)
+    assert found(gate, "half@example.org") == "did not answer"
 
 
 def test_place_and_rights(redis, idle_quotagate, folder):

@@ -150,6 +150,11 @@ def test_limits_of_a_directory(database, idle_quotagate):
     directory = f"directory people {{ type = sql\n {database.options('mail')}\n preset = postfixadmin }}"
     gate = idle_quotagate(configuration(database.options("used"), "preset = dovecot", directory, "directory = people"))
     assert fits(gate, JOE, 40_000) and not fits(gate, JOE, 60_000)
+    # One that the directory lists, but nothing was delivered to yet, and a message larger than its limit.
+    assert "550 5.1.1 " in gate.check("bare@example.org").stdout
+    gate.configuration.write_text(gate.configuration.read_text().replace("preset = dovecot", "preset = dovecot  missing = empty"))
+    assert fits(gate, "bare@example.org", LIMIT) and not fits(gate, "bare@example.org", LIMIT + 1)
+    assert "550 5.1.1 " in gate.check("nobody@example.org").stdout
     gate.configuration.write_text(gate.configuration.read_text().replace("directory = people", "limit = 1000100"))
     assert fits(gate, JOE, 100) and not fits(gate, JOE, 101)
 

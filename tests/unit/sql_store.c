@@ -92,6 +92,13 @@ static void test_several_rows(void **state)
 	a = ask(&o, "nobody@example.org", true);
 	assert_int_equal(a.facts.state, FACTS_NO_MAILBOX);
 	close_store(&o);
+	o = open_store(&sql_type, RULE_FITS, "uri", uri, "query", "SELECT 1 WHERE :u = ''", "missing", "empty",
+		"timeout", "1000", NULL);
+	a = ask(&o, "nobody@example.org", true);
+	assert_int_equal(a.facts.state, FACTS_FOUND);
+	assert_int_equal(a.facts.usage, 0);
+	assert_non_null(strstr(a.note, "no row yet"));
+	close_store(&o);
 }
 
 static void test_parameters(void **state)
