@@ -200,7 +200,7 @@ static enum outcome log_in(struct redis_link *l, struct err *err)
 	if (!l->conf->password_file)
 		return DONE;
 	enum outcome outcome = FAILED;
-	if (secret_read(password, sizeof(password), l->conf->password_file, err))
+	if (secret_line(password, sizeof(password), l->conf->password_file, err) == SECRET_READ)
 		outcome = command(l, l->conf->login ? 3 : 2, words, err);
 	else
 		disconnect(l);

@@ -244,7 +244,7 @@ static void test_reply(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct str in = str_of(rows[i].in), action;
-		ssize_t n = policy_reply_decode(&action, place(in), 40);
+		ssize_t n = policy_reply_decode(&action, at_brink(in), 40);
 		assert_int_equal(n > 0, rows[i].good);
 		if (!rows[i].good)
 			continue;
@@ -252,9 +252,9 @@ static void test_reply(void **state)
 		assert_int_equal(action.at != NULL, rows[i].action != NULL);
 		assert_str(action, str_of(rows[i].action));
 		for (size_t len = 0; len < in.len; len++)
-			assert_int_equal(policy_reply_decode(&action, place((struct str){ in.at, len }), 40), 0);
+			assert_int_equal(policy_reply_decode(&action, at_brink((struct str){ in.at, len }), 40), 0);
 	}
-	assert_true(policy_reply_decode(&(struct str){ 0 }, place(STR("action=\0\n\n")), 40) < 0);
+	assert_true(policy_reply_decode(&(struct str){ 0 }, at_brink(STR("action=\0\n\n")), 40) < 0);
 }
 
 int main(void)
