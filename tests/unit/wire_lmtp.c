@@ -4,36 +4,9 @@
  */
 #include "wire/lmtp.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <sys/mman.h>
-#include <unistd.h>
+#include "brink.h"
 
-#include <cmocka.h>
-
-#define SPACE 65536
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
-
-static char *space_end; /* SPACE octets before it may be used, none behind */
-
-static int make_space(void **state)
-{
-	(void)state;
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	char *at = mmap(NULL, SPACE + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (at == MAP_FAILED || mprotect(at + SPACE, page, PROT_NONE) != 0)
-		return -1;
-	space_end = at + SPACE;
-	return 0;
-}
-
-static struct str place(struct str s)
-{
-	char *at = space_end - s.len;
-	if (s.len)
-		memcpy(at, s.at, s.len);
-	return (struct str){ at, s.len };
-}
 
 static void assert_str(struct str got, const char *want)
 {
@@ -92,9 +65,9 @@ static void test_replies(void **state)
 		struct lmtp_reply r;
 		struct str in = str_of(replies[i].in);
 		for (size_t len = 0; len < in.len; len++)
-			if (lmtp_reply_decode(&r, place((struct str){ in.at, len })) != 0)
+			if (lmtp_reply_decode(&r, at_brink((struct str){ in.at, len })) != 0)
 				fail_msg("%zu octets of \"%s\" do not say more", len, replies[i].in);
-		assert_int_equal(lmtp_reply_decode(&r, place(in)), in.len);
+		assert_int_equal(lmtp_reply_decode(&r, at_brink(in)), in.len);
 		assert_int_equal(r.code, replies[i].code);
 		assert_int_equal(r.enhanced, replies[i].enhanced);
 		assert_int_equal(r.subject, replies[i].subject);
@@ -110,7 +83,7 @@ static void test_one_after_the_other(void **state)
 {
 	struct lmtp_reply r;
 	(void)state;
-	struct str in = place(STR("250 2.1.0 ok\r\n452 4.2.2 full\r\n250 2.0.0 ok\r\n"));
+	struct str in = at_brink(STR("250 2.1.0 ok\r\n452 4.2.2 full\r\n250 2.0.0 ok\r\n"));
 	ssize_t n = lmtp_reply_decode(&r, in);
 	assert_int_equal(n, 14);
 	in = str_from(in, (size_t)n);
@@ -126,9 +99,9 @@ static void test_malformed(void **state)
 	struct lmtp_reply r;
 	(void)state;
 	for (size_t i = 0; i < COUNT(bad); i++)
-		if (lmtp_reply_decode(&r, place(str_of(bad[i]))) >= 0)
+		if (lmtp_reply_decode(&r, at_brink(str_of(bad[i]))) >= 0)
 			fail_msg("\"%s\" is taken", bad[i]);
-	assert_true(lmtp_reply_decode(&r, place(STR("250 o\0k\r\n"))) < 0);
+	assert_true(lmtp_reply_decode(&r, at_brink(STR("250 o\0k\r\n"))) < 0);
 }
 
 /* However a server goes on and on. */
@@ -139,16 +112,16 @@ static void test_bounds(void **state)
 	(void)state;
 	memset(text, 'x', sizeof(text));
 	memcpy(text, "250 ", 4);
-	assert_int_equal(lmtp_reply_decode(&r, place((struct str){ text, LMTP_REPLY_MAX - 1 })), 0);
-	assert_true(lmtp_reply_decode(&r, place((struct str){ text, LMTP_REPLY_MAX })) < 0);
+	assert_int_equal(lmtp_reply_decode(&r, at_brink((struct str){ text, LMTP_REPLY_MAX - 1 })), 0);
+	assert_true(lmtp_reply_decode(&r, at_brink((struct str){ text, LMTP_REPLY_MAX })) < 0);
 	text[LMTP_REPLY_MAX - 1] = '\n';
-	assert_int_equal(lmtp_reply_decode(&r, place((struct str){ text, sizeof(text) })), LMTP_REPLY_MAX);
+	assert_int_equal(lmtp_reply_decode(&r, at_brink((struct str){ text, sizeof(text) })), LMTP_REPLY_MAX);
 	text[LMTP_REPLY_MAX - 1] = 'x';
 	text[LMTP_REPLY_MAX] = '\n';
-	assert_true(lmtp_reply_decode(&r, place((struct str){ text, sizeof(text) })) < 0);
+	assert_true(lmtp_reply_decode(&r, at_brink((struct str){ text, sizeof(text) })) < 0);
 	for (size_t i = 0; i + 5 <= sizeof(text); i += 5)
 		memcpy(text + i, "250-\n", 5);
-	assert_true(lmtp_reply_decode(&r, place((struct str){ text, LMTP_REPLY_MAX + 5 })) < 0);
+	assert_true(lmtp_reply_decode(&r, at_brink((struct str){ text, LMTP_REPLY_MAX + 5 })) < 0);
 }
 
 static void test_offers(void **state)
@@ -157,7 +130,7 @@ static void test_offers(void **state)
 	struct str parameters;
 	(void)state;
 	struct str in =
-		place(STR("250-mail.test SIZE\r\n250-PIPELINING\r\n250-size 1000\r\n250-8BITMIME\r\n250 X=y z\r\n"));
+		at_brink(STR("250-mail.test SIZE\r\n250-PIPELINING\r\n250-size 1000\r\n250-8BITMIME\r\n250 X=y z\r\n"));
 	assert_true(lmtp_reply_decode(&r, in) > 0);
 	assert_true(lmtp_offers(&r, STR("PIPELINING"), &parameters));
 	assert_str(parameters, "");
@@ -166,7 +139,7 @@ static void test_offers(void **state)
 	assert_true(lmtp_offers(&r, STR("X=y"), &parameters));
 	assert_false(lmtp_offers(&r, STR("SMTPUTF8"), &parameters));
 	assert_false(lmtp_offers(&r, STR("PIPE"), &parameters));
-	assert_true(lmtp_reply_decode(&r, place(STR("250 mail.test\r\n"))) > 0);
+	assert_true(lmtp_reply_decode(&r, at_brink(STR("250 mail.test\r\n"))) > 0);
 	assert_false(lmtp_offers(&r, STR("mail.test"), &parameters)); /* that is its name */
 }
 
@@ -199,7 +172,8 @@ static void test_mailboxes(void **state)
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		char text[64];
 		struct buf out = BUF(text);
-		bool good = lmtp_put_mailbox(&out, place(str_of(rows[i].local)), str_of(rows[i].domain), rows[i].utf8);
+		bool good =
+			lmtp_put_mailbox(&out, at_brink(str_of(rows[i].local)), str_of(rows[i].domain), rows[i].utf8);
 		assert_int_equal(good, rows[i].want != NULL);
 		assert_str(buf_str(&out), rows[i].want ? rows[i].want : "");
 	}
@@ -219,5 +193,5 @@ int main(void)
 		cmocka_unit_test(test_offers),
 		cmocka_unit_test(test_mailboxes),
 	};
-	return cmocka_run_group_tests(tests, make_space, NULL);
+	return cmocka_run_group_tests(tests, brink_make, NULL);
 }
