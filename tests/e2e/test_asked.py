@@ -254,3 +254,30 @@ def test_an_mta_is_asked_by_smtp(server, postfix, exim, gate, mail):
         assert ask("burst@example.org") == "552 5.2.3"
         assert ask("nobody@example.org") == "550 5.1.1"
     assert mta.bounces() == []
+
+
+# ---- across machines ----
+
+def test_a_frontend_follows_a_backend_that_asks(status, mail, idle_quotagate, folder):
+    """The backend asks Dovecot, the frontend asks the backend: each message, for nothing is lent, and the verdict is Dovecot's."""
+    server, _ = status
+    port = udp_port()
+    backend = idle_quotagate(
+        f'listen farm {{ protocol = facts  address = "udp:127.0.0.1:{port}" }}\n'
+        f'store asked {{ type = dovecot  address = "{server.quota_status}"  {WORDS} }}\n'
+        'domain example.org { store = asked }\ncache { ttl_high = 100ms }\n', name="backend")
+    frontend = idle_quotagate(
+        LISTEN.format(folder=folder).replace("gate.sock", "front.sock") +
+        f'store asked {{ type = remote  server = "udp:127.0.0.1:{port}" }}\n', name="frontend")
+    backend.ready = lambda: "event=started" in backend.said()
+    backend.start()
+    frontend.start()
+    with frontend.policy() as client:
+        def ask(address, size, instance):
+            return word(client.ask(address, size=size, instance=instance))
+        assert ask("full@example.org", 1000, "1") == "452 4.2.2"
+        assert ask("nobody@example.org", 1000, "2") == "550 5.1.1"
+        room = LIMIT - used(mail, "ok")
+        assert ask("ok@example.org", room + LIMIT // 10 + 1, "3") == "452 4.2.2"
+        verdicts = [ask("ok@example.org", room // 4, f"m{number}") for number in range(6)]
+    assert verdicts == ["pass"] * 4 + ["452 4.2.2"] * 2
