@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from datagrams import free_udp_port
 from smtp import message, send
 
 LISTEN = 'listen mta {{ protocol = policy  address = "unix:{folder}/gate.sock"  mode = 0666 }}\n' \
@@ -261,7 +262,7 @@ def test_an_mta_is_asked_by_smtp(server, postfix, exim, gate, mail):
 def test_a_frontend_follows_a_backend_that_asks(status, mail, idle_quotagate, folder):
     """The backend asks Dovecot, the frontend asks the backend: each message, for nothing is lent, and the verdict is Dovecot's."""
     server, _ = status
-    port = udp_port()
+    port = free_udp_port()
     backend = idle_quotagate(
         f'listen farm {{ protocol = facts  address = "udp:127.0.0.1:{port}" }}\n'
         f'store asked {{ type = dovecot  address = "{server.quota_status}"  {WORDS} }}\n'

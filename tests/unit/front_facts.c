@@ -293,6 +293,36 @@ static void test_edges_of_figures(void **state)
 	assert_true(answer(&a).full_for == 0);
 }
 
+/* The store gives verdicts: two sizes, each with its age, and what was let in as it was asked about. */
+static void test_verdicts(void **state)
+{
+	struct facts_request r = question();
+	struct answer a = { .facts = { .state = FACTS_FOUND,
+				    .source = SOURCE_VERDICT,
+				    .ruled = true,
+				    .rule = RULE_ASKED,
+				    .too_large = true,
+				    .usage = 100,
+				    .limit = 500,
+				    .taken = NOW - 10,
+				    .took_at = NOW - 10,
+				    .refused_at = NOW - 2000 },
+		.charge = { 30, 4 },
+		.rule = RULE_ASKED,
+		.grace = 7 };
+	(void)state;
+	assert_int_equal(say(&r), FRONT_ASK);
+	struct facts_reply p = answer(&a);
+	assert_true(p.rule == RULE_ASKED && p.source == SOURCE_VERDICT && p.too_large);
+	assert_true(p.usage == 100 && p.limit == 500 && p.age == 10);
+	assert_true(p.messages == 0 && p.message_limit == 1990);
+	assert_true(p.charge == 37 && p.charge_messages == 4 && p.loan == 0);
+	a.charge = (struct charge){ 0 };
+	a.facts.too_large = false;
+	p = answer(&a);
+	assert_true(p.charge == 0 && !p.too_large);
+}
+
 /* A directory decides some without facts. */
 static void test_states(void **state)
 {
@@ -462,6 +492,7 @@ int main(void)
 		TEST(test_events),
 		TEST(test_figures),
 		TEST(test_edges_of_figures),
+		TEST(test_verdicts),
 		TEST(test_states),
 		TEST(test_clocks),
 		TEST(test_repeated),

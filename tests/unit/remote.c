@@ -1,4 +1,6 @@
 /* The store remote and one peer: what is asked, what is understood, what is lost, what is not believed. */
+#include "core/asked.h"
+
 #include "remote_peers.h"
 
 /* ---- what is said ---- */
@@ -83,6 +85,32 @@ static void test_answer(void **state)
 	assert_int_equal(l->facts.source, SOURCE_PEER);
 	assert_int_equal(l->facts.full_since + l->loan.number + l->charged + l->others.octets, 0);
 	assert_string_equal(l->note, "127.0.0.1: stale at the backend");
+}
+
+/* Its store gives verdicts. */
+static void test_verdicts(void **state)
+{
+	(void)state;
+	open_store();
+	fx.peers[0].reply = (struct facts_reply){ .state = FACTS_REPLY_FOUND,
+		.rule = RULE_ASKED,
+		.too_large = true,
+		.messages = 1,
+		.message_limit = 2000,
+		.usage = 4,
+		.limit = 500,
+		.age = 700 };
+	struct lookup *l = start();
+	run_all();
+	const struct facts *f = &l->facts;
+	assert_found(l, 4);
+	assert_true(asked_is(f) && f->too_large && f->limit == 500);
+	assert_true(f->taken == 700 && f->took_at == 701 && f->refused_at == 2700);
+	assert_int_equal(f->messages + f->message_limit, 0);
+	fx.peers[0].reply.age = INT64_MAX;
+	l = start();
+	run_all();
+	assert_true(l->facts.refused_at == INT64_MAX);
 }
 
 static void test_states(void **state)
@@ -264,6 +292,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_question),
 		TEST(test_answer),
+		TEST(test_verdicts),
 		TEST(test_states),
 		TEST(test_clock),
 		TEST(test_lost),
