@@ -26,7 +26,7 @@ listen mta {{ protocol = policy  address = "inet:127.0.0.1:{port}" }}
 store box {{ type = {type}  {options} }}
 domain example.org {{ store = box }}
 {others}
-cache {{ ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  stale = 1ms  settle = 1s }}
+cache {{ ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  stale = 1ms  settle = {settle} }}
 rules {{ error = defer  unknown = reject  timeout = 10s  {rules} }}
 """
 
@@ -55,8 +55,8 @@ def secrets(folder):
 @pytest.fixture
 def gate(quotagate):
     """gate(type, options): a daemon that remembers nothing, so that each question goes out."""
-    return lambda type, options, others="", rules="", **more: quotagate(
-        GATE.format(port=free_port(), type=type, options=options, others=others, rules=rules), **more)
+    return lambda type, options, others="", rules="", settle="1s", **more: quotagate(
+        GATE.format(port=free_port(), type=type, options=options, others=others, rules=rules, settle=settle), **more)
 
 
 @pytest.fixture
@@ -182,11 +182,12 @@ def test_a_burst_into_the_last_octets(standing, asks):
 
 @pytest.mark.parametrize("rule", ["cyrus", "cyrus-strict"])
 def test_nothing_bounces(cyrus, asks, folder, started, rule):
-    """Postfix, three clients that send until there is no room, and Cyrus."""
+    """Postfix, three clients that send until there is no room, and Cyrus. That a limit of messages makes it count them lets
+    the ledger know of each whether it has come."""
     server = cyrus()
     for name in ("full", "ok"):
-        server.make(f"user/{name}", storage=200)
-    daemon = asks(server, f'mailbox = "user/%n"  rule = {rule}', rules="added = 1k")
+        server.make(f"user/{name}", storage=200, message=100_000)
+    daemon = asks(server, f'mailbox = "user/%n"  rule = {rule}', rules="added = 1k", settle="10s")
     mta = Postfix(folder, lmtp=server.lmtp_strict if rule == "cyrus-strict" else server.lmtp, restrictions=(
         f"check_policy_service {{ {daemon.addresses()[0]}, timeout=15s, default_action=DUNNO }}"))
     started.append(mta)
@@ -207,7 +208,7 @@ def test_nothing_bounces(cyrus, asks, folder, started, rule):
     assert mta.bounces() == []
     assert server.holds("user/full")[1] == len(replies) - len(refused)
     server.empty("user/full")
-    until(lambda: send(mta.port, "full@example.org", octets=9000)["full@example.org"].code == 250, "room is seen")
+    until(lambda: send(mta.port, "full@example.org", octets=9000)["full@example.org"].code == 250, "room is seen", 25)
 
 
 # ---- who asks, and how ----
@@ -392,7 +393,7 @@ def test_a_canary(cyrus, asks):
     ("imap", 'authorize = "%u"  timeout = 1h', "timeout"),
 ])
 def test_what_the_configuration_must_say(idle_quotagate, type, options, want):
-    daemon = idle_quotagate(GATE.format(port=free_port(), type=type, others="", rules="", options=(
+    daemon = idle_quotagate(GATE.format(port=free_port(), type=type, others="", rules="", settle="1s", options=(
         f'uri = "imaps://127.0.0.1:1"  login = x  password_file = "/k"  {options}')))
     done = daemon.command("config")
     assert done.returncode == 2 and want in done.stderr
@@ -401,7 +402,7 @@ def test_what_the_configuration_must_say(idle_quotagate, type, options, want):
 @pytest.mark.parametrize("uri", ["http://h", "imap://", "imap://u@h", "imap://h:0", "imap://h:x", "imap://h/INBOX",
                                  "imap://h?x", "imap://%{host}", "imap://[::1", "imap://h:99999"])
 def test_a_uri_that_is_none(idle_quotagate, uri):
-    daemon = idle_quotagate(GATE.format(port=free_port(), type="cyrus", others="", rules="", options=(
+    daemon = idle_quotagate(GATE.format(port=free_port(), type="cyrus", others="", rules="", settle="1s", options=(
         f'uri = "{uri}"  login = x  password_file = "/k"  mailbox = "user/%n"')))
     done = daemon.command("config")
     assert done.returncode == 2 and "expected imap://HOST:PORT" in done.stderr
