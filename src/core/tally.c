@@ -84,13 +84,16 @@ void tally_end(struct tally *t, struct charge c, uint32_t ended, uint32_t width)
 }
 
 /* Slot 0. Where messages are counted, the eighth is forgiven only when all that was let in has come: deliveries are not in
-   order, and what is missing may be a message that is still on its way. */
+   order, and what is missing may be a message that is still on its way. Where they are not, it is an eighth of one message:
+   that of a batch may be one of them. */
 static bool is_paid(const struct tally *t, bool counted)
 {
 	uint64_t octets = t->slot[0].octets, all = 0;
 	for (int i = 0; i < TALLY_SLOTS; i++)
 		all += t->slot[i].messages;
-	if (!counted || t->paid_messages >= all)
+	if (!counted)
+		return t->paid >= octets - octets / t->slot[0].messages / 8;
+	if (t->paid_messages >= all)
 		return t->paid >= octets - octets / 8;
 	return t->paid >= octets && t->paid_messages >= t->slot[0].messages;
 }

@@ -34,9 +34,9 @@ void tally_unlend(struct tally *, struct charge);
    before others did joins the oldest slot that lives as long. */
 void tally_end(struct tally *, struct charge, uint32_t ended, uint32_t width);
 
-/* The store has grown: pays charges of ended transactions, oldest first. A slot paid to seven eighths is paid, for SIZE= is
-   not the size as stored; but where the store counts messages (`counted`), all that was let in must have come: the last of
-   many messages may be an eighth of them. */
+/* The store has grown: pays charges of ended transactions, oldest first. A slot paid but for an eighth of a message is paid,
+   for SIZE= is not the size as stored. Where the store counts messages (`counted`) and all that was let in has come, an eighth
+   of the slot is forgiven. */
 void tally_pay(struct tally *, struct charge growth, bool counted);
 
 /* Forgets what ended before `before` (seconds). */
