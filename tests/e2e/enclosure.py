@@ -92,20 +92,21 @@ def write_etc(folder, hosts=""):
 
 
 class Enclosure:
-    """One server. `name` is also the folder of its programs in the cache."""
+    """One server. `name` is also the folder of its programs in the cache; those of `trees` are there as well."""
 
-    def __init__(self, name, folder, host=HERE):
+    def __init__(self, name, folder, host=HERE, trees=()):
         self.host = host
         self.folder = Path(folder, name)
         self.etc = self.folder / "etc"
         write_etc(self.etc, host.etc_hosts)
         self.output = self.folder / "output"
         self.process = None
-        tree = SERVERS / name
-        if not tree.is_dir():
-            raise AssertionError(f"{tree} is missing: run scripts/fetch-servers {name}")
-        self.tree = tree
-        self.command = [*host.enter, TOP / "scripts" / "enclose", "--usr", tree, "--etc", self.etc,
+        for tree in (name, *trees):
+            if not (SERVERS / tree).is_dir():
+                raise AssertionError(f"{SERVERS / tree} is missing: run scripts/fetch-servers {tree}")
+        self.tree = SERVERS / name
+        over = [word for tree in (name, *trees) for word in ("--usr", SERVERS / tree)]
+        self.command = [*host.enter, TOP / "scripts" / "enclose", *over, "--etc", self.etc,
                         "--host", f"{host.name or name}.test"]
 
     def logs(self):

@@ -44,11 +44,12 @@ smtpd_client_connection_count_limit = 0
 class Postfix(Enclosure):
     """`restrictions`: smtpd_recipient_restrictions, as `quotagate setup postfix` or a manual gives it.
     `lmtp`: the port of an LMTP server that delivers; without it, Postfix itself delivers to mboxes in `mail`.
-    `more`: further lines of main.cf; `others`: further smtpd, {port: {parameter: value}}."""
+    `more`: further lines of main.cf; `others`: further smtpd, {port: {parameter: value}}; `services`: lines of master.cf,
+    for programs of other `trees` (see enclosure.py) perhaps."""
 
     def __init__(self, folder, restrictions="", lmtp=None, mail=None, chroot=False, more="", host=HERE,
-                 others=None):
-        super().__init__("postfix", folder, host)
+                 others=None, services="", trees=()):
+        super().__init__("postfix", folder, host, trees)
         self.port = host.port(25)
         self.others = others or {}
         self.spool = self.folder / "spool"
@@ -63,6 +64,7 @@ class Postfix(Enclosure):
         self.chroot = chroot
         self.restrictions = restrictions
         self.more = more
+        self.services = services
         self.settings = {
             "spool": self.spool, "data": self.folder / "data", "log": self.maillog, "folder": self.folder,
             "address": host.address, "mail": mail or "/nonexistent", "uid": USERS["vmail"],
@@ -92,7 +94,7 @@ class Postfix(Enclosure):
                 if not line[0].isspace():
                     fields[4] = "n"
                 lines.append(line if line[0].isspace() else " ".join(fields))
-        (etc / "master.cf").write_text("\n".join(lines) + "\n")
+        (etc / "master.cf").write_text("\n".join(lines) + "\n" + self.services)
         for name in ("main.cf", "master.cf"):  # a younger main.cf is read again and again, with pauses
             os.utime(etc / name, (time.time() - 10,) * 2)
 
