@@ -1,0 +1,56 @@
+"""Everything that a truth test runs: the stores with their servers, and quotagate before all of them, in one daemon."""
+import random
+
+from enclosure import free_port, owned
+from quotagate import Quotagate
+from truth import plans
+from truth_stores import STORES, PolicyJudge
+
+# Each question is a look into the store, and what one message was charged has gone when the next one comes: nothing is
+# judged but rule and figures.
+EXACT = "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  settle = 1s }\n"
+# As it comes, but that a mailbox may come into being at any time.
+USUAL = "cache { ttl_none = 1ms }\n"
+ADDED = "rules { added = 1k }\n"
+TEMPERS = {"exact": EXACT, "usual": USUAL, "added": EXACT + ADDED, "front": USUAL + ADDED}
+
+
+class World:
+    """`wrap` sees each server before its start. Mailboxes are made by make(); the gates come with start()."""
+
+    def __init__(self, folder, names=None, seed=1, wrap=lambda server: server):
+        self.folder, self.seed, self.wrap = folder, seed, wrap
+        self.mail = owned(folder / "mail", "vmail")
+        self.letters = folder / "letters"
+        self.letters.mkdir()
+        self.servers, self.labels = {}, iter("abcdefghijklmnopqrstuvwxyz")
+        self.addresses = {kind: f"inet:127.0.0.1:{free_port()}" for kind in TEMPERS}
+        self.stores = {name: STORES[name](self) for name in names or STORES}
+        self.made = {}
+        for store in self.stores.values():
+            store.measure()
+
+    def server(self, name, make):
+        """The server of that name; stores may share it."""
+        if name not in self.servers:
+            self.servers[name] = self.wrap(make()).start()
+        return self.servers[name]
+
+    def make(self, what, count, **more):
+        """Mailboxes for one trial of each store; count(store) of them. To be made before the trials begin."""
+        label = next(self.labels)
+        for store in self.stores.values():
+            chance = random.Random(f"{self.seed}.{what}.{store.name}")
+            made = plans(chance, count(store), label, states=more.pop("states", store.states), **more)
+            store.make(made)
+            self.made[what, store.name] = made
+
+    def start(self, *kinds):
+        """quotagate, with all stores in one configuration, in the tempers that are asked for."""
+        known = "".join(store.configuration() for store in self.stores.values())
+        for kind in kinds:
+            listen = f'listen mta {{ protocol = policy  address = "{self.addresses[kind]}" }}\n'
+            self.wrap(Quotagate(self.folder, listen + known + TEMPERS[kind], name=f"gate-{kind}")).start()
+
+    def judge(self, kind):
+        return PolicyJudge(self.addresses[kind])
