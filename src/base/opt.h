@@ -38,6 +38,9 @@ struct opt {
 	const char *help; /* one or two sentences for the manual */
 };
 
+/* For `check` of a row: the path of a file, from the root on. */
+bool opt_check_path(struct str value, struct err *);
+
 /* A table ends with a row without a name. */
 #define OPT_END                                                                                                        \
 	{                                                                                                              \

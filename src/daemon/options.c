@@ -31,11 +31,6 @@ static bool check_reject(struct str value, struct err *err)
 	return reply_parse(&reply, value, err) && (reply.code >= 500 || err_set(err, "a rejection needs a 5xx code"));
 }
 
-static bool check_absolute(struct str value, struct err *err)
-{
-	return (value.len > 1 && value.at[0] == '/') || err_set(err, "expected an absolute path");
-}
-
 static bool check_log(struct str value, struct err *err)
 {
 	return str_eq(value, STR("stderr")) || str_eq(value, STR("syslog")) || (value.len > 1 && value.at[0] == '/') ||
@@ -95,9 +90,9 @@ const struct opt options_top[] = {
 			"started as root. Without it: quotagate, or nobody where there is no such user. root must be "
 			"said "
 			"in so many words."),
-	ROW(options_top, pid_file, OPT_STRING, .check = check_absolute,
+	ROW(options_top, pid_file, OPT_STRING, .check = opt_check_path,
 		.help = "Where the process id is written. A second daemon with the same file does not start."),
-	ROW(options_top, control, OPT_STRING, .check = check_absolute,
+	ROW(options_top, control, OPT_STRING, .check = opt_check_path,
 		.help = "A unix socket, for root and the daemon's user only, through which quotagate check learns what "
 			"the "
 			"running daemon has cached and charged, and quotagate status what it has counted. 64 may be "

@@ -99,11 +99,6 @@ static bool check_attribute(struct str name, struct err *err)
 	return strspn(name.at, letters) == name.len || err_set(err, "this is no name of an attribute");
 }
 
-static bool check_file(struct str path, struct err *err)
-{
-	return str_starts(path, STR("/")) || err_set(err, "expected an absolute path");
-}
-
 /* ---- the table ---- */
 
 #define ROW(member) offsetof(struct ldap_conf, member)
@@ -179,17 +174,17 @@ const struct opt ldap_opts[] = {
 		.type = OPT_STRING,
 		.offset = ROW(tls_ca_file),
 		.def = "/etc/ssl/certs/ca-certificates.crt",
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The certificates that servers' certificates are checked by, in PEM form." },
 	{ .name = "tls_cert_file",
 		.type = OPT_STRING,
 		.offset = ROW(tls_cert_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The certificate that this client shows, in PEM form." },
 	{ .name = "tls_key_file",
 		.type = OPT_STRING,
 		.offset = ROW(tls_key_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The key of tls_cert_file." },
 	{ .name = "bind_dn",
 		.type = OPT_STRING,
@@ -198,7 +193,7 @@ const struct opt ldap_opts[] = {
 	{ .name = "password_file",
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The file whose first line is the password of bind_dn. Those who are neither its owner nor in "
 			"its group must not be able to read it, and only its owner to write it. It is read at each "
 			"connection, so that a new password needs no restart." },

@@ -31,16 +31,11 @@ struct facts_session {
 	char complaint_text[COMPLAINT_MAX];
 };
 
-static bool check_key_file(struct str path, struct err *err)
-{
-	return (path.len && path.at[0] == '/') || err_set(err, "expected an absolute path");
-}
-
 static const struct opt facts_opts[] = {
 	{ .name = "key_file",
 		.type = OPT_STRING,
 		.offset = offsetof(struct facts_conf, key_file),
-		.check = check_key_file,
+		.check = opt_check_path,
 		.help = "The file with the key that the askers have too, one line of 16 octets at least; a second line "
 			"is "
 			"a second key, for the time in which keys are changed. It belongs to root or the daemon's "

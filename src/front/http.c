@@ -3,14 +3,9 @@
 #include "core/asked.h"
 #include "front/front.h"
 
-static bool check_path(struct str path, struct err *err)
-{
-	return (path.len > 1 && path.at[0] == '/') || err_set(err, "expected an absolute path");
-}
-
 #define PATH_ROW(member, ...)                                                                                          \
 	{                                                                                                              \
-		.type = OPT_STRING, .offset = offsetof(struct http_conf, member), .check = check_path, __VA_ARGS__     \
+		.type = OPT_STRING, .offset = offsetof(struct http_conf, member), .check = opt_check_path, __VA_ARGS__ \
 	}
 
 static const struct opt http_opts[] = {

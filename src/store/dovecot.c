@@ -21,11 +21,6 @@ static bool check_uri(struct str uri, struct err *err)
 	return true;
 }
 
-static bool check_file(struct str path, struct err *err)
-{
-	return (path.len && path.at[0] == '/') || err_set(err, "expected an absolute path");
-}
-
 #define ROW(member) offsetof(struct dovecot_conf, member)
 
 static const struct opt rows[] = {
@@ -55,18 +50,18 @@ static const struct opt rows[] = {
 	{ .name = "key_file",
 		.type = OPT_STRING,
 		.offset = ROW(key_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The file whose first line is Dovecot's doveadm_api_key. Others must not be able to read it. "
 			"It is read at each question." },
 	{ .name = "password_file",
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The same for doveadm_password; in the place of key_file." },
 	{ .name = "ca_file",
 		.type = OPT_STRING,
 		.offset = ROW(ca_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The certificates in PEM that may vouch for that of https. Without it: those of the system." },
 	{ .name = "timeout",
 		.type = OPT_DURATION,

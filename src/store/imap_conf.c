@@ -58,11 +58,6 @@ static bool check_template(struct str template, struct err *err)
 	return template_vars(template, VARIABLES, err) >= 0 && (is_name(template) || err_set(err, "this is no name"));
 }
 
-static bool check_file(struct str path, struct err *err)
-{
-	return str_starts(path, STR("/")) || err_set(err, "expected an absolute path");
-}
-
 static bool check_port(struct str text)
 {
 	uint64_t port;
@@ -147,7 +142,7 @@ const struct opt imap_opts[] = {
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
 		.required = true,
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The file whose first line is the password of login. Those who are neither its owner nor in "
 			"its group must not be able to read it. The store's user reads it at each connection, so that "
 			"a new password needs no restart." },
@@ -180,7 +175,7 @@ const struct opt imap_opts[] = {
 	{ .name = "ca_file",
 		.type = OPT_STRING,
 		.offset = ROW(ca_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The certificates that the server's is checked by, in PEM form. Default: those of the "
 			"system." },
 	{ .name = "timeout",

@@ -31,11 +31,6 @@ static bool check_prefix(struct str prefix, struct err *err)
 	return prefix.len <= PREFIX_MAX || err_set(err, "the prefix is longer than %d octets", PREFIX_MAX);
 }
 
-static bool check_file(struct str path, struct err *err)
-{
-	return (path.len && path.at[0] == '/') || err_set(err, "expected an absolute path");
-}
-
 #define ROW(member) offsetof(struct redis_conf, member)
 
 static const struct opt rows[] = {
@@ -58,7 +53,7 @@ static const struct opt rows[] = {
 	{ .name = "password_file",
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The file whose first line is the password. Others must not be able to read it. It is read at "
 			"each connection." },
 	{ .name = "database",

@@ -140,11 +140,6 @@ static bool check_http(struct str url, struct err *err)
 	return template_vars(url, TEMPLATE_HOST, err) >= 0;
 }
 
-static bool check_file(struct str path, struct err *err)
-{
-	return str_starts(path, STR("/")) || err_set(err, "expected an absolute path");
-}
-
 bool remote_conf_is_datagram(const struct remote_conf *c)
 {
 	return c->server.n > 0 && str_starts(str_of(c->server.at[0]), datagrams);
@@ -194,7 +189,7 @@ const struct opt remote_opts[] = {
 	{ .name = "key_file",
 		.type = OPT_STRING,
 		.offset = ROW(key_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The file with the key that this quotagate and those it asks by datagrams share: one key a "
 			"line, the first one seals. It belongs to root or the daemon's user, and others can neither "
 			"read nor write it. Without it, whoever can forge a sender's address is believed. See "
@@ -232,14 +227,14 @@ const struct opt remote_opts[] = {
 	{ .name = "ca_file",
 		.type = OPT_STRING,
 		.offset = ROW(ca_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The certificates that servers' certificates are checked by, in PEM form. Default: those of "
 			"the "
 			"system. There is no way not to check them." },
 	{ .name = "token_file",
 		.type = OPT_STRING,
 		.offset = ROW(token_file),
-		.check = check_file,
+		.check = opt_check_path,
 		.help = "The file whose first line is sent with each question by HTTP as a bearer token. Those who are "
 			"neither its owner nor in its group must not be able to read it. The store's user reads it "
 			"when "
