@@ -135,6 +135,19 @@ static void book(struct gate *g, const struct ask *a, struct probe *p, msec now)
 	}
 }
 
+static void tell_judged(const struct gate *g, const struct ask *a, const struct probe *p, msec now)
+{
+	enum reason reason = p->answer.verdict.reason;
+	const struct judged j = { .mailbox = p->key,
+		.address = &p->address,
+		.store = p->store,
+		.answer = &p->answer,
+		.full = (reason == REASON_FULL || reason == REASON_FULL_LONG) &&
+			a->answer.verdict.waived == WAIVED_NOT };
+	if (g->stores.judged && a->query.kind == QUERY_RECIPIENT && a->query.purpose == PURPOSE_DELIVER)
+		g->stores.judged(g->stores.context, &j, now);
+}
+
 /* The message is here and was let in. */
 static void arrive(struct gate *g, const struct ask *a, msec now)
 {
@@ -182,8 +195,10 @@ void conclude(struct gate *g, struct ask *a, const struct probe *last, const cha
 	list_each (n, &a->probes) {
 		struct probe *p = list_of(n, struct probe, siblings);
 		a->cached = a->cached && p->cached;
-		if (writes && p->answer.facts.state == FACTS_FOUND)
-			book(g, a, p, now);
+		if (!writes || p->answer.facts.state != FACTS_FOUND)
+			continue;
+		book(g, a, p, now);
+		tell_judged(g, a, p, now);
 	}
 	a->answer.charged = chosen->answer.charged;
 	a->answer.loan = chosen->answer.loan;

@@ -56,6 +56,15 @@ struct gate_size {
 	size_t loans; /* to frontends at once */
 };
 
+/* One mailbox of a question that was answered. All that it points to lasts for the call. */
+struct judged {
+	struct hash mailbox;
+	const struct address *address;
+	const struct route_store *store;
+	const struct answer *answer; /* of this mailbox; its facts are FACTS_FOUND */
+	bool full; /* the message has no room there, and no waiver lets it in all the same */
+};
+
 /* How stores and directories are reached. start() ends in exactly one lookup_done(), perhaps at once, unless cancel() came
    first. */
 struct gate_stores {
@@ -70,6 +79,8 @@ struct gate_stores {
 	void (*odd)(void *context, unsigned directory, const char *note, msec now);
 	/* The answer to a look-up that was started is here and was looked at; who waits for it hears next. May be null. */
 	void (*landed)(void *context, const struct lookup *, msec now);
+	/* A message to this mailbox was judged by what was found there. May be null. */
+	void (*judged)(void *context, const struct judged *, msec now);
 };
 
 /* One step on the way to the verdict, for `check`. */
