@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "core/gate.h"
+#include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/registry.h"
 #include "directory/asking.h"
@@ -82,6 +83,7 @@ struct config {
 	const char *user; /* whom the daemon becomes; null when not root */
 	uid_t uid;
 	gid_t gid;
+	struct notify_conf notify;
 	struct config_listener control; /* name null: none */
 	struct options_listen control_options;
 

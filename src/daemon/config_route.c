@@ -1,4 +1,4 @@
-/* Stores, directories and domains of the configuration, made into the gate's routes and the nursery's plan. */
+/* Stores, directories, domains and the command of the configuration, made into the gate's routes and the nursery's plan. */
 #include "daemon/config_inside.h"
 
 #include "daemon/keyfile.h"
@@ -278,6 +278,54 @@ static bool read_default_routes(struct config *c)
 	return true;
 }
 
+/* ---- the command for mailboxes that are nearly full ---- */
+
+static int by_percent(const void *a, const void *b)
+{
+	return *(const uint8_t *)a - *(const uint8_t *)b;
+}
+
+static void read_marks(struct config *c, const struct conf_section *s, const struct opt_list *warn)
+{
+	struct notice_marks *marks = &c->notify.marks;
+	uint64_t percent;
+	if (warn->n > NOTICE_MARKS_MAX)
+		conf_complain(c->conf, s, "warn", "more than %d percentages", NOTICE_MARKS_MAX);
+	for (size_t i = 0; i < warn->n && marks->n < NOTICE_MARKS_MAX; i++)
+		if (str_u64(str_of(warn->at[i]), &percent))
+			marks->at[marks->n++] = (uint8_t)percent;
+	qsort(marks->at, marks->n, sizeof(marks->at[0]), by_percent);
+}
+
+/* Its helpers' set stands behind all others. */
+static void read_notify(struct config *c, enum config_use use)
+{
+	const struct conf_section *s = conf_section_get(c->conf, "notify", NULL);
+	const struct options_notify *o = s->common;
+	struct config_helper helper;
+	c->notify = (struct notify_conf){ .command = o->command,
+		.period = o->period,
+		.timeout = o->timeout,
+		.helpers = (unsigned)o->helpers,
+		.queue = (unsigned)o->queue,
+		.mailboxes = o->mailboxes,
+		.set = c->route.n_stores + c->route.n_directories };
+	read_marks(c, s, &o->warn);
+	if (!o->command)
+		return;
+	config_settle_helper(c, s, o->user, use, &helper);
+	if (c->root && helper.uid == 0)
+		conf_complain(c->conf, s, "user", "what strangers cause to be run is not for root: say another user");
+	c->sets[c->notify.set] = set_of(c, &helper, "notify", notify_run, &c->notify);
+}
+
+/* What its helpers depend on. */
+static uint64_t notify_salt(const struct config *c)
+{
+	struct hash_key key = { 0, (uint64_t)c->notify.timeout };
+	return hash_of(&key, c->notify.command, strlen(c->notify.command)).a;
+}
+
 /* ---- the nursery's plan ---- */
 
 static void put_helper(struct buf *b, const struct nursery_set *set, uint64_t salt, unsigned helpers, msec hang)
@@ -306,6 +354,8 @@ static void read_plan(struct config *c)
 	for (size_t i = 0; i < c->route.n_directories; i++, n++)
 		put_helper(&b, &c->sets[n], c->route.directories[i].salt, c->directories[i].asking.helpers,
 			c->directories[i].asking.hang);
+	if (c->notify.command)
+		put_helper(&b, &c->sets[n++], notify_salt(c), c->notify.helpers, c->notify.timeout);
 	if (b.full)
 		conf_complain(
 			c->conf, NULL, NULL, "too many stores: their settings are longer than %d octets", SETTINGS_MAX);
@@ -324,7 +374,7 @@ static bool reserve(struct config *c)
 	}
 	c->stores = calloc(stores, sizeof(*c->stores));
 	c->directories = calloc(directories, sizeof(*c->directories));
-	c->sets = calloc(stores + directories, sizeof(*c->sets));
+	c->sets = calloc(stores + directories + 1, sizeof(*c->sets));
 	c->route.stores = c->route_stores = calloc(stores, sizeof(*c->route_stores));
 	c->route.directories = c->route_directories = calloc(directories, sizeof(*c->route_directories));
 	c->route.domains = c->route_domains = calloc(domains, sizeof(*c->route_domains));
@@ -339,6 +389,7 @@ bool config_read_routes(struct config *c, enum config_use use)
 		return false;
 	read_stores(c, use);
 	read_directories(c, use);
+	read_notify(c, use);
 	if (!read_default_routes(c) || !read_domains(c))
 		return false;
 	read_plan(c);

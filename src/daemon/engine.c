@@ -106,6 +106,12 @@ static void on_trust(void *context, bool of_directory, unsigned index, bool good
 		good ? "yes" : "no", good ? "" : " note=\"no such address counts as did not answer until it is well\"");
 }
 
+static void on_judged(void *context, const struct judged *j, msec now)
+{
+	struct engine *e = context;
+	notify_see(&e->notify, j, now);
+}
+
 /* At most one line a minute and directory. */
 static void on_odd(void *context, unsigned directory, const char *note, msec now)
 {
@@ -183,8 +189,11 @@ bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, st
 		.tell = on_tell,
 		.odd = on_odd,
 		.landed = on_landed,
+		.judged = on_judged,
 	};
+	struct desk *desk = NULL;
 	*e = (struct engine){ .config = config_get(c), .stores_of = config_get(c), .nursery = nursery };
+	notify_init(&e->notify);
 	if (getrandom(&e->key, sizeof(e->key), 0) != sizeof(e->key))
 		return err_set(err, "no randomness: %s", strerror(errno));
 	int n = uv_loop_init(&e->loop);
@@ -199,8 +208,9 @@ bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, st
 	e->counters->started = e->counters->loaded = time(NULL);
 	e->stores = open_stores(e, c, nursery, err);
 	e->directories = e->stores ? open_directories(e, c, nursery, err) : NULL;
-	if (!e->directories)
+	if (!e->directories || !notify_open(&desk, &e->loop, nursery, &c->notify, &e->notify, err))
 		return false;
+	notify_use(&e->notify, desk, &c->notify);
 	uv_timer_init(&e->loop, &e->timer);
 	uv_prepare_init(&e->loop, &e->turn);
 	e->timer.data = e->turn.data = e;
@@ -228,10 +238,13 @@ static bool replace_helpers(struct engine *e, struct config *c, struct nursery *
 {
 	struct store **stores = open_stores(e, c, renewed, err);
 	struct directory **directories = stores ? open_directories(e, c, renewed, err) : NULL;
-	if (!directories) {
+	struct desk *desk;
+	if (!directories || !notify_open(&desk, &e->loop, renewed, &c->notify, &e->notify, err)) {
 		close_stores(stores, c->route.n_stores);
+		close_directories(directories, c->route.n_directories);
 		return false;
 	}
+	notify_use(&e->notify, desk, &c->notify);
 	retire_helpers(e);
 	e->left_stores = e->stores;
 	e->left_directories = e->directories;
@@ -255,6 +268,7 @@ bool engine_configure(struct engine *e, struct config *c, struct nursery *renewe
 	e->counters = counters;
 	e->config = config_get(c);
 	e->warned = false;
+	notify_configure(&e->notify, &c->notify);
 	gate_configure(e->gate, &c->gate, engine_now(e));
 	if (renewed) {
 		close_stores(e->left_stores, e->stores_of->route.n_stores);
@@ -297,6 +311,7 @@ void engine_close(struct engine *e)
 	gate_free(e->gate);
 	close_stores(e->stores, e->stores_of->route.n_stores);
 	close_directories(e->directories, e->stores_of->route.n_directories);
+	notify_done(&e->notify);
 	uv_walk(&e->loop, close_handle, NULL);
 	uv_run(&e->loop, UV_RUN_DEFAULT);
 	uv_loop_close(&e->loop);

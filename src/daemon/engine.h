@@ -5,6 +5,7 @@
 #define DAEMON_ENGINE_H
 
 #include "daemon/counters.h"
+#include "daemon/notify.h"
 
 #include <uv.h>
 
@@ -28,6 +29,7 @@ struct engine {
 	struct store **left_stores; /* while a reload cancels their look-ups, else null */
 	struct directory **left_directories;
 	struct gate *gate;
+	struct notify notify;
 	struct counters *counters;
 	const struct list *listeners; /* listener.all; null: there are none */
 	struct hash_key key;

@@ -89,6 +89,18 @@ static void put_gate(struct exposition *x, const struct engine *e)
 		single(x, figures[i].name, figures[i].type, figures[i].help, figures[i].value);
 }
 
+/* ---- the command for mailboxes that are nearly full ---- */
+
+static void put_notify(struct exposition *x, const struct notify *n)
+{
+	single(x, "quotagate_notify_told_total", "counter", "Runs of the command of notify that ended well.",
+		n->stats.told);
+	single(x, "quotagate_notify_failed_total", "counter", "Those that did not.", n->stats.failed);
+	single(x, "quotagate_notify_dropped_total", "counter",
+		"Those that never were, because too many waited, or were given up at a reload.", n->stats.dropped);
+	single(x, "quotagate_notify_waiting", "gauge", "Runs that wait or go on.", n->n_runs);
+}
+
 /* ---- listeners ---- */
 
 struct listener_row {
@@ -383,6 +395,7 @@ char *metrics_text(const struct engine *e, size_t *len)
 		put_daemon(&x, e);
 		put_listeners(&x, listeners, n);
 		put_gate(&x, e);
+		put_notify(&x, &e->notify);
 		put_store_verdicts(&x, &stores);
 		put_lookups(&x, &stores);
 		put_helpers(&x, &stores);

@@ -37,6 +37,12 @@ static bool check_log(struct str value, struct err *err)
 	       err_set(err, "expected stderr, syslog or an absolute path");
 }
 
+static bool check_percent(struct str value, struct err *err)
+{
+	uint64_t n;
+	return (str_u64(value, &n) && n >= 1 && n <= 100) || err_set(err, "expected percent, from 1 to 100");
+}
+
 /* An address keeps its meaning only if no delimiter is one of its other signs. */
 static bool check_delimiters(struct str value, struct err *err)
 {
@@ -273,5 +279,27 @@ const struct opt options_log[] = {
 			"where that user may not make files, logrotate has to (create)."),
 	ROW(options_log, level, OPT_CHOICE, .choices = level_names, .def = "info",
 		.help = "error, warning, info (one line per decision) or debug."),
+	OPT_END,
+};
+
+const struct opt options_notify[] = {
+	ROW(options_notify, command, OPT_STRING, .check = opt_check_path,
+		.help = "The program. Without it nobody is told. It is started without a shell, see NEARLY FULL."),
+	ROW(options_notify, warn, OPT_LIST, .check = check_percent, .def = "80 95",
+		.help = "Percent of the limit, 1 to 100, at most 16 of them: a mailbox that comes to one from below is "
+			"news. "
+			"{} tells of full mailboxes alone."),
+	ROW(options_notify, period, OPT_DURATION, .def = "1d", .min = 1000, .max = 31536000000,
+		.help = "What was told of a mailbox is not told again for so long."),
+	ROW(options_notify, user, OPT_STRING,
+		.help = "Who runs it, with the groups of that user; not root. Without it: the daemon's user."),
+	ROW(options_notify, helpers, OPT_NUMBER, .def = "1", .min = 1, .max = 64, .help = "How many run at once."),
+	ROW(options_notify, timeout, OPT_DURATION, .def = "30s", .min = 100, .max = 3600000,
+		.help = "A program that runs for longer is killed, with its process group."),
+	ROW(options_notify, queue, OPT_NUMBER, .def = "1000", .min = 1, .max = 4096,
+		.help = "Runs that may wait or go on at once. What comes on top is dropped and counted."),
+	ROW(options_notify, mailboxes, OPT_NUMBER, .def = "10000", .min = 16, .max = 10000000,
+		.help = "Mailboxes of which is remembered what was told, at 56 octets each; a change takes effect at a "
+			"restart."),
 	OPT_END,
 };

@@ -74,7 +74,14 @@ struct options_log {
 	int level; /* enum log_level */
 };
 
+struct options_notify {
+	const char *command, *user;
+	struct opt_list warn;
+	msec period, timeout;
+	uint64_t helpers, queue, mailboxes;
+};
+
 extern const struct opt options_top[], options_listen[], options_store[], options_directory[], options_domain[],
-	options_rules[], options_bypass[], options_cache[], options_log[];
+	options_rules[], options_bypass[], options_cache[], options_log[], options_notify[];
 
 #endif

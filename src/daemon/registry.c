@@ -117,6 +117,11 @@ static const struct conf_kind kinds[] = {
 		.opts = options_log,
 		.size = sizeof(struct options_log),
 		.help = "Where the log goes." },
+	{ .name = "notify",
+		.single = true,
+		.opts = options_notify,
+		.size = sizeof(struct options_notify),
+		.help = "A program that is run when a mailbox is nearly full, or full." },
 };
 
 const struct registry_front *registry_front(const char *protocol)
