@@ -36,12 +36,12 @@ static void test_percent(void **state)
 	};
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct answer a = { .facts = { .state = FACTS_FOUND,
-					    .usage = cases[i].usage,
-					    .messages = cases[i].messages },
+		struct answer a = {
+			.facts = { .state = FACTS_FOUND, .usage = cases[i].usage, .messages = cases[i].messages },
 			.charge = { .octets = cases[i].charge },
 			.limit = cases[i].limit,
-			.message_limit = cases[i].message_limit };
+			.message_limit = cases[i].message_limit
+		};
 		assert_int_equal(notices_percent(&a), cases[i].want);
 		a.rule = RULE_ASKED;
 		assert_int_equal(notices_percent(&a), 0);

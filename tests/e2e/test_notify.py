@@ -1,0 +1,205 @@
+"""Nearly full is news: the command of section notify, run by the real daemon."""
+import os
+import time
+
+import pytest
+
+from enclosure import USERS, free_port, mbox, owned, until
+from metrics import by_control
+
+LIMIT = 200_000
+SCRIPT = """#!/bin/sh
+{ printf '%s|' "$@"; env | sort | tr '\\n' '|'; id -u; } >>DIRECTORY/told
+"""
+
+
+@pytest.fixture
+def told(folder):
+    """What the command writes: one line of arguments and environment for each run."""
+    return owned(folder / "told", "defang") / "told"
+
+
+@pytest.fixture
+def command(folder, told):
+    """command(text): the path of a script that does that."""
+    def write(text=SCRIPT, name="notify"):
+        path = folder / name
+        path.write_text(text.replace("DIRECTORY", str(told.parent)))
+        path.chmod(0o755)
+        return path
+    return write
+
+
+@pytest.fixture
+def configuration(mail, folder):
+    run = owned(folder / "run", "quotagate")
+    address = f"inet:127.0.0.1:{free_port()}"
+
+    def make(notify, limit=LIMIT, more=""):
+        return (f'control = "{run}/control"\n'
+                f'listen mta {{ protocol = policy  address = "{address}" }}\n'
+                f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = {limit}  user = vmail  helpers = 1 }}\n'
+                f"domain example.org {{ store = boxes }}\n{more}\n"
+                "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms }\n"
+                f"notify {{ user = defang  {notify} }}\n")
+    return make
+
+
+def counted(gate, what):
+    return by_control(gate.controls()[0].removeprefix("unix:"))(f"quotagate_notify_{what}")
+
+
+def ask(gate, recipient="joe@example.org", size=1):
+    time.sleep(0.005)  # facts live for 1 ms
+    with gate.policy() as client:
+        return client.ask(recipient, size=size)
+
+
+def fill(mail, percent, name="joe"):
+    mbox(mail / name, LIMIT * percent // 100)
+
+
+def lines(told, n):
+    """The runs, once there are so many."""
+    until(lambda: told.exists() and told.read_text().count("\n") >= n, f"{n} runs")
+    time.sleep(0.1)
+    rows = [line.split("|") for line in told.read_text().splitlines()]
+    assert len(rows) == n, rows
+    return rows
+
+
+def test_what_the_command_is_told(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{command()}"'))
+    fill(mail, 79)
+    assert ask(gate) == "DUNNO"
+    fill(mail, 81)
+    assert ask(gate) == "DUNNO"
+    (row,) = lines(told, 1)
+    assert row[:3] == ["warning", "joe@example.org", "81"]
+    environment = [word for word in row[3:-1] if not word.startswith(("PWD=", "OLDPWD=", "SHLVL=", "_="))]
+    path = [word for word in environment if word.startswith("PATH=/")]
+    assert len(path) == 1
+    assert sorted(set(environment) - set(path)) == [
+        "QUOTA_ADDRESS=joe@example.org", "QUOTA_EVENT=warning", f"QUOTA_LIMIT={LIMIT}", "QUOTA_MESSAGES=0",
+        "QUOTA_MESSAGE_LIMIT=0", "QUOTA_PERCENT=81", "QUOTA_STORE=boxes", row_value(row, "QUOTA_USAGE")]
+    assert row[-1] == str(USERS["defang"])
+    gate.says("event=notify news=warning address=joe@example.org percent=81 store=boxes told=yes")
+    assert counted(gate, "told_total") == 1
+
+
+def row_value(row, name):
+    return next(word for word in row if word.startswith(f"{name}="))
+
+
+def test_each_mark_is_told_once_on_the_way_up(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{command()}"'))
+    for percent in (10, 80, 85, 79, 82, 95, 99, 94, 96):
+        fill(mail, percent)
+        ask(gate)
+    assert [row[0:3:2] for row in lines(told, 2)] == [["warning", "80"], ["warning", "95"]]
+
+
+def test_full_is_told_at_the_first_refusal(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{command()}"  warn = {{}}'))
+    fill(mail, 99)
+    assert ask(gate) == "DUNNO"
+    assert ask(gate, size=LIMIT // 10).startswith("452 ")
+    assert ask(gate, size=LIMIT // 10).startswith("452 ")
+    fill(mail, 103)
+    assert ask(gate).startswith("452 ")
+    assert lines(told, 1)[0][:3] == ["full", "joe@example.org", "99"]
+
+
+def test_shadow_tells_nobody_that_mail_was_refused(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{command()}"', more="rules { shadow = true }"))
+    fill(mail, 103)
+    assert ask(gate) == "DUNNO"
+    assert lines(told, 1)[0][:3] == ["warning", "joe@example.org", "103"]
+
+
+def test_after_a_fall_and_a_period_it_is_news_again(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{command()}"  period = 1s'))
+    for _ in range(2):
+        fill(mail, 90)
+        ask(gate)
+        fill(mail, 10)
+        ask(gate)
+    lines(told, 1)
+    time.sleep(1.1)
+    fill(mail, 90)
+    ask(gate)
+    lines(told, 2)
+
+
+def test_a_mailbox_is_one_however_its_address_is_typed(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{command()}"'))
+    fill(mail, 90)
+    for address in ("joe@example.org", "JOE@example.org", "joe+1@example.org", "joe+2@Example.ORG"):
+        assert ask(gate, address) == "DUNNO"
+    lines(told, 1)
+
+
+@pytest.mark.parametrize("local", ["-rf", "$(touch HERE)", ";touch HERE", "a b", "`id`", "a'b", 'x"y', "-"])
+def test_a_hostile_local_part_is_one_argument(quotagate, configuration, command, told, mail, local):
+    gate = quotagate(configuration(f'command = "{command()}"', more='rules { recipient_delimiter = "" }'))
+    local = local.replace("HERE", "touched")
+    fill(mail, 90, local)
+    assert ask(gate, f"{local}@example.org") == "DUNNO"
+    assert lines(told, 1)[0][:3] == ["warning", f"{local}@example.org", "90"]
+    assert not (told.parent / "touched").exists()
+
+
+def test_a_command_that_hangs_is_killed_and_delays_nobody(quotagate, configuration, command, told, mail):
+    script = command("#!/bin/sh\nsleep 1000 & echo $! $$ >>DIRECTORY/told\nwait\n")
+    gate = quotagate(configuration(f'command = "{script}"  timeout = 500ms  queue = 2'))
+    names = ("joe", "ok", "other", "burst")
+    begun = time.monotonic()
+    for name in names:
+        fill(mail, 90, name)
+        assert ask(gate, f"{name}@example.org") == "DUNNO"
+    assert time.monotonic() - begun < 0.4
+    gate.says("event=notify-dropped dropped=1 waiting=2")
+    assert counted(gate, "dropped_total") == 2
+    until(lambda: counted(gate, "failed_total") == 2, "both that had room were killed")
+    assert counted(gate, "waiting") == 0
+    gate.says('told=no reason="did not end in time and was killed"')
+    for pid in told.read_text().split():
+        until(lambda: not os.path.exists(f"/proc/{pid}"), "the command and its child are gone")
+
+
+@pytest.mark.parametrize("script, reason", [
+    (None, "cannot be started: No such file or directory"), ("#!/bin/sh\nexit 3\n", "ended with status 3"),
+    ("#!/bin/sh\nkill -TERM $$\n", "ended by signal 15")])
+def test_a_command_that_fails_is_counted_and_told(quotagate, configuration, command, folder, mail, script, reason):
+    path = command(script) if script else folder / "nothing"
+    gate = quotagate(configuration(f'command = "{path}"'))
+    fill(mail, 90)
+    assert ask(gate) == "DUNNO"
+    gate.says(f'event=notify news=warning address=joe@example.org percent=90 store=boxes told=no reason="{reason}"')
+    assert counted(gate, "failed_total") == 1 and counted(gate, "told_total") == 0
+
+
+def test_a_reload_brings_changes_and_takes_the_command_away(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{command()}"'))
+    fill(mail, 90)
+    ask(gate)
+    lines(told, 1)
+    other = command("#!/bin/sh\necho other >>DIRECTORY/told\n", "other")
+    for n, (notify, runs) in enumerate(((f'command = "{other}"  warn = 70', 2), ("", 2), (f'command = "{other}"', 3))):
+        gate.reload(configuration(notify))
+        until(lambda: gate.said().count("event=reloaded") == n + 1, "the reload is taken")
+        fill(mail, 75 if runs == 2 else 99, "ok")
+        ask(gate)  # of this one all is known
+        ask(gate, "ok@example.org")
+        lines(told, runs)
+    assert counted(gate, "told_total") == 3
+
+
+@pytest.mark.parametrize("wrong, says", [
+    ("user = root", "not for root"), ("warn = 101", "from 1 to 100"), ("period = 0s", "1s to 365d"),
+    (f"warn = {{{', '.join(map(str, range(1, 18)))}}}", "more than 16")])
+def test_mistakes(idle_quotagate, configuration, command, wrong, says):
+    text = configuration(f'command = "{command()}"').replace("user = defang", "" if "user" in wrong else "user = defang")
+    gate = idle_quotagate(text.replace("notify {", f"notify {{ {wrong}")).launch()
+    assert gate.process.wait(20) != 0
+    assert says in gate.said()
