@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from enclosure import USERS, free_port, mbox, owned, until
+from enclosure import TOP, USERS, free_port, mbox, owned, until
 from metrics import by_control
 
 LIMIT = 200_000
@@ -203,3 +203,28 @@ def test_mistakes(idle_quotagate, configuration, command, wrong, says):
     gate = idle_quotagate(text.replace("notify {", f"notify {{ {wrong}")).launch()
     assert gate.process.wait(20) != 0
     assert says in gate.said()
+
+
+SENDMAIL = """#!/bin/sh
+{ for word; do printf '[%s]' "$word"; done; echo; cat; echo END; } >>DIRECTORY/told
+"""
+
+
+def test_the_example_writes_a_message(quotagate, configuration, command, told, mail):
+    sendmail = command(SENDMAIL, "sendmail")
+    text = (TOP / "examples" / "notify").read_text()
+    assert text.count("/usr/sbin/sendmail\n") == 1
+    script = command(text.replace("/usr/sbin/sendmail\n", f"{sendmail}\n"))
+    gate = quotagate(configuration(f'command = "{script}"'))
+    for name in ("a,b", "$(id)", "joe"):
+        fill(mail, 90, name)
+        ask(gate, f"{name}@example.org")
+    fill(mail, 104)
+    assert ask(gate).startswith("452 ")
+    until(lambda: counted(gate, "told_total") == 4, "all were told, or not to be told")
+    words, *message = told.read_text().splitlines()
+    assert words == "[-i][-f][<>][--][joe@example.org]"
+    assert message[:4] == ["From: Mail system <postmaster@example.org>", "To: <joe@example.org>",
+                           "Subject: Your mailbox is 90 % full", "Auto-Submitted: auto-generated"]
+    assert f"    octets      {LIMIT * 90 // 100} of {LIMIT}" in message
+    assert [line for line in message if line in ("END", words)] == ["END"]  # 95 was told with full, at 104
