@@ -5,7 +5,7 @@
 #include "io/desk.h"
 #include "io/log.h"
 
-#include <stdio.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -216,7 +216,7 @@ void notify_see(struct notify *n, const struct judged *j, msec now)
 
 /* What the program gets, in one piece. */
 struct papers {
-	char text[2 * DESK_TEXT_MAX];
+	char text[PATH_MAX + 2 * DESK_TEXT_MAX];
 	struct buf out;
 	char *env[5 + FIGURES + 1];
 	size_t n;

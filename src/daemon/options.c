@@ -287,8 +287,7 @@ const struct opt options_notify[] = {
 		.help = "The program. Without it nobody is told. It is started without a shell, see NEARLY FULL."),
 	ROW(options_notify, warn, OPT_LIST, .check = check_percent, .def = "80 95",
 		.help = "Percent of the limit, 1 to 100, at most 16 of them: a mailbox that comes to one from below is "
-			"news. "
-			"{} tells of full mailboxes alone."),
+			"news. {} tells of full mailboxes alone."),
 	ROW(options_notify, period, OPT_DURATION, .def = "1d", .min = 1000, .max = 31536000000,
 		.help = "What was told of a mailbox is not told again for so long."),
 	ROW(options_notify, user, OPT_STRING,

@@ -42,6 +42,7 @@ static struct {
 	size_t n;
 	char log[4096]; /* "0:joe+x@a.example 1:joe+x@a.example", in the order asked */
 	unsigned steps_of_sender;
+	char judged[1024]; /* "free@b.example full@b.example! ", in the order told; !: it is full */
 } d;
 
 /* What a directory says of an address from now on. The texts must stand still. */
@@ -174,13 +175,27 @@ static inline void reach_trust(void *context, bool of_directory, unsigned direct
 	d.all[directory].lost += !good;
 }
 
+static inline void reach_judged(void *context, const struct judged *j, msec now)
+{
+	size_t len = strlen(d.judged);
+	(void)context, (void)now;
+	assert_int_equal(j->answer->facts.state, FACTS_FOUND);
+	snprintf(d.judged + len, sizeof(d.judged) - len, "%.*s%s ", (int)j->address->whole.len, j->address->whole.at,
+		j->full ? "!" : "");
+}
+
 static inline void make_gate_of(struct gate_size size)
 {
-	const struct gate_stores reach = { &w.script, reach_start, reach_cancel, reach_trust, scripted_tell };
+	const struct gate_stores reach = { .context = &w.script,
+		.start = reach_start,
+		.cancel = reach_cancel,
+		.trust = reach_trust,
+		.tell = scripted_tell,
+		.judged = reach_judged };
 	gate_free(w.gate);
 	w.gate = gate_new(&size, &w.conf, &reach, (struct hash_key){ 5, 6 });
 	assert_non_null(w.gate);
-	d.log[0] = '\0';
+	d.log[0] = d.judged[0] = '\0';
 }
 
 /* A gate that knows nothing yet. */

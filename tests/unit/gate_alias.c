@@ -121,6 +121,35 @@ static void one_mailbox_is_charged_once(void **state)
 		}
 }
 
+static void every_mailbox_is_told_as_judged(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *says;
+		bool shadow;
+		enum query_purpose purpose;
+		const char *judged;
+	} cases[] = {
+		{ "Free+x@b.example, full@b.example", false, PURPOSE_DELIVER, "free@b.example full@b.example! " },
+		{ "tiny@b.example", false, PURPOSE_DELIVER, "tiny@b.example " }, /* too large is not full */
+		{ "full@b.example", true, PURPOSE_DELIVER, "full@b.example " },
+		{ "gone@b.example, joe@x.example", false, PURPOSE_DELIVER, "" },
+		{ "full@b.example", false, PURPOSE_REPORT, "" },
+		{ "full@b.example", false, PURPOSE_PEEK, "" },
+	};
+	set_members();
+	for (unsigned i = 0; i < COUNT(cases); i++) {
+		say(0, "all@l.example", cases[i].says);
+		w.conf.shadow = cases[i].shadow;
+		make_new();
+		at_once(true, true);
+		struct client *c = prepare(0, "all@l.example", 10, 1);
+		c->ask.query.purpose = cases[i].purpose;
+		gate_ask(w.gate, &c->ask, w.now);
+		assert_string_equal(d.judged, cases[i].judged);
+	}
+}
+
 static void shadow_and_bypass_of_an_alias(void **state)
 {
 	(void)state;
@@ -718,6 +747,7 @@ int main(void)
 		TEST(all_full_and_any_full),
 		TEST(every_member_with_room_is_charged),
 		TEST(one_mailbox_is_charged_once),
+		TEST(every_mailbox_is_told_as_judged),
 		TEST(shadow_and_bypass_of_an_alias),
 		TEST(targets_lead_on),
 		TEST(an_alias_that_keeps_a_copy),
