@@ -42,7 +42,7 @@ void asked_merge(struct facts *is, const struct facts *was, msec took, msec refu
 	size = is->limit;
 	if (was->limit && was->limit < size && is->taken - was->refused_at < refused)
 		keep_refused(is, was);
-	if (was->usage < size)
+	if (was->usage < size && is->taken - was->took_at < took)
 		keep_taken(is, was);
 }
 

@@ -25,7 +25,9 @@ void learn_facts(struct gate *g, struct entry *e, struct facts *is, bool ledger,
 	if (!ledger) {
 		is->full_since = was.full_since;
 		ledger_settle(g->ledger, e, &was, is, begun);
-		asked_merge(is, &was, g->conf.ttl_mid, g->conf.ttl_high);
+		/* What was taken serves only as long as the charges do that stand for what has come since. */
+		msec took = g->conf.ttl_mid < g->conf.settle ? g->conf.ttl_mid : g->conf.settle;
+		asked_merge(is, &was, took, g->conf.ttl_high);
 	}
 	entry_set_facts(e, is);
 }

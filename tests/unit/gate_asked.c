@@ -165,6 +165,18 @@ static void charges_leave_by_settle(void **state)
 	assert_int_equal(charges(JOE).octets, 1000);
 }
 
+/* The store was asked about the message and the charge, which is dropped then; the room in which it was taken has gone. */
+static void what_was_taken_long_ago_answers_nothing(void **state)
+{
+	(void)state;
+	answered(0, 3000, REASON_ROOM);
+	gate_end(w.gate, transaction(1), false, w.now);
+	joe()->room = 2000; /* it was delivered */
+	pass_time(SECONDS(121));
+	answered(1, 2500, REASON_FULL);
+	assert_int_equal(asked(), 3);
+}
+
 static void nothing_is_lent(void **state)
 {
 	(void)state;
@@ -387,6 +399,7 @@ int main(void)
 		CASE(an_unknown_size_is_one_octet),
 		CASE(no_mailbox_is_no_mailbox),
 		CASE(charges_leave_by_settle),
+		CASE(what_was_taken_long_ago_answers_nothing),
 		CASE(nothing_is_lent),
 		CASE(a_refusal_lives_for_ttl_high),
 		CASE(what_was_taken_lives_for_ttl_mid),
