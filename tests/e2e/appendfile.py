@@ -118,7 +118,7 @@ class Appendfile(Enclosure):
 
     def add(self, mailboxes):
         """Makes known who has a mailbox, as (name, domain, octets, messages); 0 is no limit."""
-        with (self.folder / "users").open("a") as users, (self.folder / "quota").open("a") as quota:
+        with self.lock, (self.folder / "users").open("a") as users, (self.folder / "quota").open("a") as quota:
             for name, domain, octets, messages in mailboxes:
                 users.write(f"{name}: {name}\n")
                 quota.write(f"{name}@{domain}: {octets} {messages}\n")

@@ -38,11 +38,12 @@ def split(chance, total):
     return [b - a for a, b in zip([0, *cuts], [*cuts, total]) if b > a]
 
 
-def plans(chance, count, label, states=("plain",), limits=(20_000, 200_000), message_limits=0.2):
-    """So many mailboxes, empty to over the limit; most are near it, where it matters."""
+def plans(chance, count, label, states=("plain",), limits=(20_000, 200_000), message_limits=0.2,
+          unit=1):
+    """So many mailboxes, empty to over the limit; most are near it, where it matters. Limits are multiples of `unit`."""
     made = []
     for number in range(count):
-        limit = chance.randrange(*limits)
+        limit = chance.randrange(*limits) // unit * unit
         usage = chance.choice((
             0, chance.randrange(limit), limit - chance.randrange(5000), limit - chance.randrange(limit // 4),
             limit - chance.randrange(limit // 2),
@@ -115,10 +116,11 @@ class Tally:
 
 class Trial:
     """A judge before a store. `declared(store, message)` is the size asked about. Without it that is the size that the store
-    judges, or the stored one, if that is larger and others come behind."""
+    judges, or the stored one, if that is larger and others come behind. `clear`: whether questions are left out that
+    rounded figures cannot answer, or only these are asked (False)."""
 
-    def __init__(self, store, judge, declared=None):
-        self.store, self.judge = store, judge
+    def __init__(self, store, judge, declared=None, clear=True):
+        self.store, self.judge, self.clear = store, judge, clear
         self.declared = declared
 
     def asked(self, message, crowd=False):
@@ -128,8 +130,13 @@ class Trial:
         return max(judged, self.store.stored(message)) if crowd else judged
 
     def make(self, chance, plan):
+        """A message for the mailbox, or null: there is none to ask about now."""
         store = self.store
-        return Message(store.octets(aim(chance, plan, store.grace)))
+        for _ in range(20):
+            message = Message(store.octets(aim(chance, plan, store.grace)))
+            if store.is_clear(plan, message) == self.clear:
+                return message
+        return None
 
     def settle(self, plan, message):
         plan.usage += self.store.stored(message)
@@ -171,6 +178,8 @@ class Trial:
     def one(self, chance, asker, carrier, plan, tally, crowd=False):
         """A question and a delivery. True: they agreed."""
         message = self.make(chance, plan)
+        if message is None:
+            return True
         asked = self.asked(message, crowd)
         let_in = asker.lets_in(self.store.address(plan), asked)
         accepted = carrier.deliver(plan, message)

@@ -3,7 +3,6 @@
 Postfix delivers to the stores that have a transport, by LMTP or by pipe(8); Exim has mailboxes of its own.
 """
 import random
-import smtplib
 import threading
 from concurrent.futures import ThreadPoolExecutor
 

@@ -1,10 +1,13 @@
 """Everything that a truth test runs: the stores with their servers, and quotagate before all of them, in one daemon."""
 import random
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 from enclosure import free_port, owned
 from quotagate import Quotagate
 from truth import plans
-from truth_stores import STORES, PolicyJudge
+from truth_store import PROBE, PolicyJudge
+from truth_stores import STORES
 
 # Each question is a look into the store, and what one message was charged has gone when the next one comes: nothing is
 # judged but rule and figures.
@@ -28,6 +31,9 @@ class World:
         self.stores = {name: STORES[name](self) for name in names or STORES}
         self.made = {}
         for store in self.stores.values():
+            store.make([PROBE])
+        time.sleep(1.1)  # Dovecot looks at its users once a second
+        for store in self.stores.values():
             store.measure()
 
     def server(self, name, make):
@@ -36,14 +42,22 @@ class World:
             self.servers[name] = self.wrap(make()).start()
         return self.servers[name]
 
-    def make(self, what, count, **more):
-        """Mailboxes for one trial of each store; count(store) of them. To be made before the trials begin."""
+    def make(self, what, count, crowd=False, **more):
+        """Mailboxes for one trial of each store; count(store) of them. To be made before the trials begin. `crowd`: for many
+        senders at once. How many messages are on their way nobody can tell a server that is asked for verdicts, so then
+        there are no limits of messages there."""
         label = next(self.labels)
-        for store in self.stores.values():
+
+        def fill(store):
             chance = random.Random(f"{self.seed}.{what}.{store.name}")
-            made = plans(chance, count(store), label, states=more.pop("states", store.states), **more)
+            counted = 0 if crowd and store.rule == "asked" else store.message_limits
+            made = plans(chance, count(store), label, **{
+                "unit": store.unit, "states": store.states, "message_limits": counted, **more})
             store.make(made)
-            self.made[what, store.name] = made
+            return made
+        with ThreadPoolExecutor() as pool:
+            for store, made in zip(self.stores.values(), pool.map(fill, self.stores.values())):
+                self.made[what, store.name] = made
 
     def start(self, *kinds):
         """quotagate, with all stores in one configuration, in the tempers that are asked for."""
