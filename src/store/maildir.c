@@ -19,6 +19,7 @@ struct maildir_conf {
 	const char *path, *control; /* templates; control null: maildirsize is in the Maildir */
 	int layout, trash;
 	struct opt_list roots;
+	bool dovecot; /* delivers, as the rule says */
 };
 
 #define ROW(member) offsetof(struct maildir_conf, member)
@@ -73,6 +74,7 @@ static void maildir_prepare(void *conf, enum store_rule rule)
 	struct maildir_conf *c = conf;
 	if (c->trash == TRASH_RULE)
 		c->trash = rule == RULE_COURIER ? TRASH_SKIP : TRASH_COUNT;
+	c->dovecot = rule == RULE_DOVECOT_2_3 || rule == RULE_DOVECOT_2_4;
 }
 
 static bool maildir_told_domain(const void *conf)
@@ -117,6 +119,7 @@ static void *maildir_open(const void *conf, struct err *err)
 	}
 	m->maildirpp.rules =
 		(struct recount_rules){ .fs = c->layout == LAYOUT_FS, .skip_trash = c->trash != TRASH_COUNT };
+	m->maildirpp.dovecot = c->dovecot;
 	m->path.beneath.fd = m->control.beneath.fd = -1;
 	m->has_control = c->control != NULL;
 	if (!place_init(&m->path, c->path, c->roots, err) ||

@@ -87,6 +87,13 @@ static int find_file(struct beneath *b, const char *path, struct size_file *file
 	return error == ENOENT || error == ENXIO ? 0 : error;
 }
 
+/* The figures are above no limit of line 1, and there is one. */
+static bool is_within(const struct maildirsize *s)
+{
+	return (s->limit || s->message_limit) && (s->limit == 0 || s->usage <= s->limit) &&
+	       (s->message_limit == 0 || s->messages <= s->message_limit);
+}
+
 /* Answers from the file if that will do. */
 static bool answer_file(struct asking *a, const struct size_file *file, bool firm, const struct beneath *b,
 	const char *path, const char **why)
@@ -100,7 +107,7 @@ static bool answer_file(struct asking *a, const struct size_file *file, bool fir
 	a->facts->foreign = s->foreign;
 	if (!s->valid)
 		return false;
-	a->facts->firm = s->lines == 1 && fresh;
+	a->facts->firm = (s->lines == 1 && fresh) || (a->maildirpp->dovecot && is_within(s));
 	if (firm && !a->facts->firm) {
 		*why = s->lines == 1 ? "maildirsize is not of the last 15 minutes"
 				     : "maildirsize has more than one data line";

@@ -6,6 +6,9 @@
  * smaller than 5120 octets (README.maildirquota); then the facts are firm. Otherwise its totals are fit to let a message
  * pass. Without a file that makes sense every message is counted, or an earlier count still stands. The limits are
  * those of its first line.
+ *
+ * Dovecot counts anew only when the file says that usage is above its limit. Before that it refuses what does not fit by
+ * the file, however old and however long, and so must who judges for it.
  */
 #ifndef STORE_MAILDIRPP_H
 #define STORE_MAILDIRPP_H
@@ -16,6 +19,7 @@
 struct maildirpp {
 	struct recount_rules rules;
 	struct recount_memory *memory;
+	bool dovecot; /* Dovecot delivers: the file is firm up to its limit */
 };
 
 /* Where the maildirsize lies, when not in the Maildir itself (Dovecot's CONTROL=). */

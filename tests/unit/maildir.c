@@ -69,6 +69,35 @@ static void test_when_believed(void **state)
 	close_store(&o);
 }
 
+/* Dovecot refuses by a file that says that the mailbox is within its limits, and so do we; it counts when it is above one. */
+static void test_when_dovecot_believes(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *text;
+		bool firm;
+	} rows[] = {
+		{ "1000S\n900 2\n100 1\n", true },
+		{ "1000S\n901 2\n100 1\n", false },
+		{ "1000S,3C\n900 2\n1 1\n", true },
+		{ "1000S,3C\n900 2\n1 2\n", false },
+		{ "3C\n900 2\n1 1\n", true },
+		{ "0S\n900 2\n100 1\n", false },
+	};
+	make_maildir(JOE);
+	make_sized(JOE "/new/2.b.host", 42);
+	struct opened o = open_store(&maildir_type, RULE_DOVECOT_2_3, "path", at("vmail/%d/%n/Maildir"), NULL);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		make_file(JOE "/maildirsize", rows[i].text);
+		make_old(JOE "/maildirsize", 16 * 60);
+		assert_int_equal(ask(&o, "joe@example.org", false).facts.firm, rows[i].firm);
+		struct asked a = ask(&o, "joe@example.org", true);
+		assert_true(a.facts.firm);
+		assert_int_equal(a.facts.source, rows[i].firm ? SOURCE_MAILDIRSIZE : SOURCE_RECOUNT);
+	}
+	close_store(&o);
+}
+
 /* What is counted whenever it is asked, and which limit holds then. */
 static void test_recounted_always(void **state)
 {
@@ -321,7 +350,7 @@ static void test_control_directory(void **state)
 	struct opened o = open_store(&maildir_type, RULE_DOVECOT_2_3, "path", at("vmail/example.org/%n/Maildir"),
 		"control", at("control/%n"), NULL);
 	assert_found(ask(&o, "joe@example.org", true), SOURCE_MAILDIRSIZE, 300, 2);
-	make_file("control/joe/maildirsize", "1000S\n300 2\n1 1\n");
+	make_file("control/joe/maildirsize", "1000S\n1000 2\n1 1\n");
 	struct asked a = ask(&o, "joe@example.org", true);
 	assert_found(a, SOURCE_RECOUNT, 10, 1);
 	assert_int_equal(a.facts.limit, 1000);
@@ -363,6 +392,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(test_size_file),
 		test(test_when_believed),
+		test(test_when_dovecot_believes),
 		test(test_recounted_always),
 		test(test_no_regular_file),
 		test(test_folders_and_trash),
