@@ -87,7 +87,6 @@ class ByDovecot(Maildirs):
     options = ""  # of the store
     field = ""  # of each user
     limited = True  # the table names the limits
-    states = ("plain", "plain", "lines", "old", "absent")
 
     def __init__(self, world):
         super().__init__(world)
@@ -136,6 +135,7 @@ class ByDovecot(Maildirs):
 class DovecotMaildirs(ByDovecot):
     """Its Maildirs, read by quotagate: limits stand in the maildirsize."""
     name, peer = "dovecot", "quota-status"
+    states = (*Maildirs.states, "low", "high")
 
     def make(self, plans):
         self.limited = False

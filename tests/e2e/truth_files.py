@@ -21,6 +21,7 @@ class Courier(Maildirs):
     name, rule, servers = "courier", "courier", ("maildrop",)
     delivers = "deliverquota of maildrop 2.9.3"
     columns = "{:>12} {:>12}\n"
+    states = (*Maildirs.states, "low", "high")
 
     def __init__(self, world):
         super().__init__(world)
@@ -88,7 +89,7 @@ class ByExim(Store):
 
 class EximSizefile(ByExim, Maildirs):
     name, rule, both = "sizefile", "exim", True
-    columns = "{} {}\n"
+    states = (*Maildirs.states, "low", "high")
 
     def make(self, plans):
         super().make(plans)

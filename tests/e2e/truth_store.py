@@ -13,6 +13,8 @@ from policy import Policy
 from truth import Message, Plan
 
 PROBE = Plan("probe0")  # a name as long as all others: it may be in the headers that are added
+# What a maildirsize may say, in lines that a writer would have to count anew before he believes them.
+WRONG = {"low": 0.8, "high": 1.2}
 OLD = 3600  # seconds: more than the 15 minutes for which a maildirsize is believed
 
 
@@ -121,6 +123,8 @@ class Maildirs(Store):
         lines = [(plan.usage, plan.messages)]
         if plan.state == "lines":
             lines = [(size, 1) for size in plan.sizes] + [(700, 1), (-700, -1)]
+        elif plan.state in WRONG:
+            lines = [(int(plan.usage * WRONG[plan.state]), plan.messages), (700, 1), (-700, -1)]
         path.write_text(quota(plan, self.both) + "\n" + "".join(self.columns.format(*line) for line in lines))
         os.chown(path, USERS["vmail"], USERS["vmail"])
         if plan.state == "old":

@@ -9,6 +9,7 @@ from truth import plans
 from truth_store import PROBE, PolicyJudge
 from truth_stores import STORES
 
+DOVECOT = 1.1  # seconds: it looks at its users once a second
 # Each question is a look into the store, and what one message was charged has gone when the next one comes: nothing is
 # judged but rule and figures.
 EXACT = "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  settle = 1s }\n"
@@ -32,7 +33,7 @@ class World:
         self.made = {}
         for store in self.stores.values():
             store.make([PROBE])
-        time.sleep(1.1)  # Dovecot looks at its users once a second
+        time.sleep(DOVECOT)
         for store in self.stores.values():
             store.measure()
 
@@ -65,6 +66,7 @@ class World:
         for kind in kinds:
             listen = f'listen mta {{ protocol = policy  address = "{self.addresses[kind]}" }}\n'
             self.wrap(Quotagate(self.folder, listen + known + TEMPERS[kind], name=f"gate-{kind}")).start()
+        time.sleep(DOVECOT)
 
     def judge(self, kind):
         return PolicyJudge(self.addresses[kind])
