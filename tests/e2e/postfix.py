@@ -41,6 +41,21 @@ smtpd_hard_error_limit = 100000
 smtpd_client_connection_count_limit = 0
 """
 
+
+def without_overridden(text):
+    """main.cf without the entries that a later one overrides: each is a warning, and postlogd, which writes the log, may
+    wait for ever for room to tell itself of it."""
+    entries = []
+    for line in text.splitlines(True):
+        if line[0].isspace() and line.strip() and entries:
+            entries[-1] += line
+        else:
+            entries.append(line)
+    last = {entry.partition("=")[0].strip(): number for number, entry in enumerate(entries)}
+    return "".join(entry for number, entry in enumerate(entries)
+                   if "=" not in entry.splitlines()[0] or entry[0] == "#" or last[entry.partition("=")[0].strip()] == number)
+
+
 class Postfix(Enclosure):
     """`restrictions`: smtpd_recipient_restrictions, as `quotagate setup postfix` or a manual gives it.
     `lmtp`: the port of an LMTP server that delivers; without it, Postfix itself delivers to mboxes in `mail`.
@@ -81,7 +96,7 @@ class Postfix(Enclosure):
         self.run_copy(programs / "usr" / "share" / "postfix" / "dynamicmaps.cf", etc)
         (etc / "mailboxes").write_text("".join(f"{name}@example.org {name}\n" for name in MAILBOXES))
         restrictions = self.restrictions or "permit"
-        (etc / "main.cf").write_text(MAIN.format(**self.settings, restrictions=restrictions) + self.more)
+        (etc / "main.cf").write_text(without_overridden(MAIN.format(**self.settings, restrictions=restrictions) + self.more))
         stock = (programs / "usr" / "share" / "postfix" / "master.cf.dist").read_text().splitlines()
         stock = stock[next(i for i, line in enumerate(stock) if line.startswith("pickup")):]
         lines = []
