@@ -15,12 +15,18 @@ static struct counted_listener *counted(const struct listener *l)
 	return counters_listener(l->engine->counters, l->config, l->spec);
 }
 
+static void remove_file(const struct listener *l)
+{
+	if (!l->inherited)
+		endpoint_remove(&l->endpoint, &l->bound);
+}
+
 void listener_free(struct listener *l)
 {
 	counters_retire_listener(counted(l), &l->stats);
 	if (l->fd >= 0) {
 		close(l->fd);
-		endpoint_remove(&l->endpoint, &l->bound);
+		remove_file(l);
 	}
 	if (l->kind->done)
 		l->kind->done(l);
@@ -256,16 +262,14 @@ static void *share(struct engine *e, const struct front *front)
 	return front->shared_by_all ? engine_shared(e, front) : calloc(1, front->shared_size);
 }
 
-struct listener *listener_new(
-	struct engine *e, struct config *c, const struct config_listener *spec, unsigned number, struct err *err)
+/* With all that can be told before there is a socket. */
+static struct listener *made(struct engine *e, struct config *c, const struct config_listener *spec, unsigned number)
 {
 	struct listener *l = calloc(1, sizeof(*l));
-	struct err why;
 	if (l)
 		l->shared = share(e, spec->front);
 	if (!l || (spec->front->shared_size && !l->shared)) {
 		free(l);
-		err_set(err, "out of memory");
 		return NULL;
 	}
 	l->engine = e;
@@ -279,15 +283,29 @@ struct listener *listener_new(
 	list_init(&l->busy);
 	list_init(&l->asking);
 	list_init(&l->spare);
-	l->fd = -1;
 	l->kind = kind_of(spec);
-	if (!listener_prepare(l, spec, &why)) {
-		err_set(err, "listen %s: %s", spec->name, why.text);
-		listener_free(l);
+	return l;
+}
+
+struct listener *listener_new(struct engine *e, struct config *c, const struct config_listener *spec, unsigned number,
+	int fd, struct err *err)
+{
+	struct listener *l = made(e, c, spec, number);
+	struct err why;
+	if (!l) {
+		if (fd >= 0)
+			close(fd);
+		err_set(err, "out of memory");
 		return NULL;
 	}
-	l->fd = endpoint_listen(&spec->endpoint, &spec->access, &why);
-	if (l->fd < 0) {
+	l->fd = fd;
+	l->inherited = fd >= 0;
+	bool good = listener_prepare(l, spec, &why);
+	if (good && !l->inherited) {
+		l->fd = endpoint_listen(&spec->endpoint, &spec->access, &why);
+		good = l->fd >= 0;
+	}
+	if (!good) {
 		err_set(err, "listen %s: %s", spec->name, why.text);
 		listener_free(l);
 		return NULL;
@@ -329,7 +347,7 @@ void listener_configure(struct listener *l, struct config *c, const struct confi
 void listener_close(struct listener *l)
 {
 	l->closing = true;
-	endpoint_remove(&l->endpoint, &l->bound);
+	remove_file(l);
 	l->kind->close(l);
 }
 

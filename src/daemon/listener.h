@@ -45,6 +45,7 @@ struct listener {
 	char name[64];
 	struct endpoint endpoint;
 	int fd; /* bound, not yet with the loop; -1 */
+	bool inherited; /* its address, and its socket file, are the service manager's */
 	struct stat bound; /* the socket file */
 	void *shared; /* the front's; with `shared_by_all` it is the engine's */
 	struct list all; /* the daemon's listeners */
@@ -59,9 +60,10 @@ struct listener {
 	bool closing, closed;
 };
 
-/* Binds; null with the reason. */
+/* Takes over `fd`, a socket that was handed down to us, also when it fails; or binds one, with -1. Null with the
+   reason. */
 struct listener *listener_new(
-	struct engine *, struct config *, const struct config_listener *, unsigned number, struct err *);
+	struct engine *, struct config *, const struct config_listener *, unsigned number, int fd, struct err *);
 
 /* One that was never opened. */
 void listener_free(struct listener *);

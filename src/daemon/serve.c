@@ -5,7 +5,9 @@
 #include "daemon/commands.h"
 #include "daemon/listener.h"
 #include "daemon/pidfile.h"
+#include "io/inherited.h"
 #include "io/rights.h"
+#include "io/supervisor.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -26,6 +28,8 @@ struct serve {
 	struct safe safe;
 	struct engine engine;
 	struct list listeners;
+	struct inherited inherited;
+	struct supervisor supervisor;
 	unsigned next_number;
 	int pid_fd;
 	char *pid_file;
@@ -90,6 +94,20 @@ static const struct config_listener *spec_at(const struct config *c, size_t i)
 	return i < c->n_listeners ? &c->listeners[i] : c->control.name ? &c->control : NULL;
 }
 
+/* With the socket that the service manager bound for it, if there is one. */
+static struct listener *bind_listener(
+	struct serve *s, struct config *c, const struct config_listener *spec, struct err *err)
+{
+	int fd = inherited_take(&s->inherited, spec->name, &spec->endpoint);
+	if (fd < 0 && errno) {
+		err_set(err, "listen %s: %s", spec->name, strerror(errno));
+		return NULL;
+	}
+	if (fd < 0 && c->root && spec->endpoint.family == ENDPOINT_UNIX && geteuid() == 0)
+		pidfile_make_folder(endpoint_path(&spec->endpoint), c->uid, c->gid);
+	return listener_new(&s->engine, c, spec, s->next_number++, fd, err);
+}
+
 /* Binds those that are not there yet; `fresh` gets them. False: none was added. */
 static bool bind_listeners(struct serve *s, struct config *c, struct list *fresh, struct err *err)
 {
@@ -98,9 +116,7 @@ static bool bind_listeners(struct serve *s, struct config *c, struct list *fresh
 	for (size_t i = 0; i <= c->n_listeners && (spec = spec_at(c, i)); i++) {
 		if (find_listener(s, spec))
 			continue;
-		if (c->root && spec->endpoint.family == ENDPOINT_UNIX && geteuid() == 0)
-			pidfile_make_folder(endpoint_path(&spec->endpoint), c->uid, c->gid);
-		struct listener *l = listener_new(&s->engine, c, spec, s->next_number++, err);
+		struct listener *l = bind_listener(s, c, spec, err);
 		if (l) {
 			list_insert(fresh, &l->all);
 			continue;
@@ -122,6 +138,17 @@ static bool open_listeners(struct serve *s, struct list *fresh, struct err *err)
 		ok = listener_open(list_of(n, struct listener, all), err) && ok;
 	}
 	return ok;
+}
+
+/* Its clients would connect and wait for ever. */
+static void warn_unused(const struct serve *s)
+{
+	const struct inherited_socket *unused = inherited_unused(&s->inherited);
+	if (unused)
+		log_line(LOG_LEVEL_WARNING,
+			"event=unused-socket descriptor=%d name=%s note=\"the service manager listens there for us, "
+			"but no listen section has its address or its name\"",
+			unused->fd, unused->name[0] ? unused->name : "-");
 }
 
 /* What the configuration says of this listener; null: nothing. */
@@ -241,9 +268,21 @@ static void count_reload(struct counters *c, bool applied)
 		c->loaded = time(NULL);
 }
 
+/* The service manager wants to know since when, to tell this reload from an earlier one. */
+static void tell_reload(const struct serve *s)
+{
+	char text[64];
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%lld",
+		(long long)t.tv_sec * 1000000 + t.tv_nsec / 1000);
+	supervisor_say(&s->supervisor, text);
+}
+
 static void reload(struct serve *s)
 {
 	struct err err = { "out of memory" };
+	tell_reload(s);
 	struct config *c = config_read(s->file, s->use, &s->safe);
 	size_t wrong = c ? conf_errors(c->conf) : 1;
 	if (c && wrong)
@@ -263,6 +302,9 @@ static void reload(struct serve *s)
 		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\" note=\"the old configuration stays\"",
 			err.text);
 	}
+	supervisor_say(&s->supervisor,
+		applied ? "READY=1\nSTATUS=Answers questions"
+			: "READY=1\nSTATUS=Answers questions by the old configuration: the last reload failed");
 	config_put(c);
 }
 
@@ -279,6 +321,7 @@ static void on_hup(uv_signal_t *signal, int number)
 static void stop(struct serve *s)
 {
 	s->stopping = true;
+	supervisor_say(&s->supervisor, "STOPPING=1");
 	s->stop_at = engine_now(&s->engine) + s->engine.config->gate.timeout + SECONDS(1);
 	list_each_safe (n, &s->listeners)
 		listener_close(list_of(n, struct listener, all));
@@ -394,6 +437,7 @@ static void end(struct serve *s)
 	pidfile_close(s->pid_fd, s->pid_file);
 	log_line(LOG_LEVEL_INFO, "event=stopped");
 	log_flush();
+	supervisor_close(&s->supervisor);
 	free(s->pid_file);
 	free(s->file);
 }
@@ -413,6 +457,10 @@ int command_serve(const struct command_line *line)
 	s->pid_fd = -1;
 	s->next_number = 1;
 	list_init(&s->listeners);
+	if (!inherited_open(&s->inherited, &err) || !supervisor_open(&s->supervisor, &err)) {
+		fprintf(stderr, "quotagate: %s\n", err.text);
+		return EXIT_USAGE;
+	}
 	struct config *c = config_read(s->file, s->use, &s->safe);
 	if (!c || config_print_errors(c))
 		return EXIT_USAGE;
@@ -429,6 +477,8 @@ int command_serve(const struct command_line *line)
 	safe_sweep(&s->safe);
 	log_line(LOG_LEVEL_INFO, "event=started version=" VERSION " file=%s user=%s stores=%zu listeners=%zu", s->file,
 		c->user ? c->user : "-", c->route.n_stores, c->n_listeners);
+	warn_unused(s);
+	supervisor_say(&s->supervisor, "READY=1\nSTATUS=Answers questions");
 	config_put(c);
 	uv_run(&s->engine.loop, UV_RUN_DEFAULT);
 	end(s);

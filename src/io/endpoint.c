@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/un.h>
@@ -84,6 +85,55 @@ bool endpoint_check(struct str text, struct err *err)
 bool endpoint_eq(const struct endpoint *a, const struct endpoint *b)
 {
 	return a->family == b->family && a->len == b->len && memcmp(&a->address, &b->address, a->len) == 0;
+}
+
+static bool option_of(int fd, int option, int *value)
+{
+	socklen_t len = sizeof(*value);
+	return getsockopt(fd, SOL_SOCKET, option, value, &len) == 0;
+}
+
+/* What the kernel says, without what endpoint_parse() leaves empty. */
+static bool copy_address(struct endpoint *e, const struct sockaddr_storage *from, socklen_t len)
+{
+	const struct sockaddr_un *un = (const struct sockaddr_un *)(const void *)from;
+	const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)from;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)(const void *)from;
+	struct sockaddr_in *in_to = (struct sockaddr_in *)(void *)&e->address;
+	struct sockaddr_in6 *in6_to = (struct sockaddr_in6 *)(void *)&e->address;
+	if (from->ss_family == AF_UNIX) {
+		size_t most = len - offsetof(struct sockaddr_un, sun_path);
+		return len > offsetof(struct sockaddr_un, sun_path) &&
+		       parse_unix(e, (struct str){ un->sun_path, strnlen(un->sun_path, most) }, NULL);
+	}
+	if (from->ss_family == AF_INET) {
+		in_to->sin_port = in->sin_port;
+		in_to->sin_addr = in->sin_addr;
+		e->len = sizeof(*in);
+	} else {
+		in6_to->sin6_port = in6->sin6_port;
+		in6_to->sin6_addr = in6->sin6_addr;
+		e->len = sizeof(*in6);
+	}
+	e->address.ss_family = from->ss_family;
+	return true;
+}
+
+bool endpoint_of_socket(struct endpoint *e, int fd)
+{
+	struct sockaddr_storage address = { 0 };
+	socklen_t len = sizeof(address);
+	int type, listens;
+	*e = (struct endpoint){ 0 };
+	if (getsockname(fd, (struct sockaddr *)&address, &len) != 0 || !option_of(fd, SO_TYPE, &type) ||
+		!option_of(fd, SO_ACCEPTCONN, &listens))
+		return false;
+	bool inet = address.ss_family == AF_INET || address.ss_family == AF_INET6;
+	bool stream = type == SOCK_STREAM && listens;
+	if (!(stream && (inet || address.ss_family == AF_UNIX)) && !(inet && type == SOCK_DGRAM))
+		return false;
+	e->family = stream ? ENDPOINT_INET : ENDPOINT_UDP;
+	return copy_address(e, &address, len);
 }
 
 const char *endpoint_path(const struct endpoint *e)

@@ -37,6 +37,10 @@ const char *endpoint_path(const struct endpoint *);
 
 bool endpoint_eq(const struct endpoint *, const struct endpoint *);
 
+/* Where this socket is bound, in the form of endpoint_parse(). False: it is none that could be listened on, for it is of
+   another family or type, or takes no connections (unix, TCP), or is unnamed. */
+bool endpoint_of_socket(struct endpoint *, int fd);
+
 /* A socket that listens, or is bound for datagrams, non-blocking, close-on-exec; -1 with the reason. The socket file of a server that is gone is
    replaced; that of a living one, and any other kind of file, is refused. The mode is set before anybody can connect. */
 int endpoint_listen(const struct endpoint *, const struct endpoint_access *, struct err *);

@@ -19,10 +19,13 @@ def usual_limit():
 
 
 class Quotagate:
-    """One daemon with its configuration. Started with a private /etc, so that it finds the users of the other servers."""
+    """One daemon with its configuration. Started with a private /etc, so that it finds the users of the other servers.
+    It is handed down `sockets`, pairs of a name and a socket that listens, and finds `environment`."""
 
-    def __init__(self, folder, configuration, name="quotagate", host=HERE):
+    def __init__(self, folder, configuration, name="quotagate", host=HERE, sockets=(), environment=None):
         self.host = host
+        self.sockets = sockets
+        self.environment = environment or {}
         self.folder = Path(folder, name)
         self.folder.mkdir(parents=True)
         self.configuration = self.folder / "quotagate.conf"
@@ -45,9 +48,15 @@ class Quotagate:
 
     def launch(self):
         """Starts `serve` without waiting."""
+        command = [*self.enclosed, PROGRAM, "serve", "-c", str(self.configuration)]
+        kept = [one.fileno() for _, one in self.sockets]
+        if kept:
+            named = [f"{name}={one.fileno()}" for name, one in self.sockets]
+            command = ["/usr/bin/python3", str(TOP / "tests" / "e2e" / "hand_down.py"), *named, "--", *command]
         with self.log.open("a") as log:
-            self.process = subprocess.Popen([*self.enclosed, PROGRAM, "serve", "-c", str(self.configuration)],
-                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log, preexec_fn=usual_limit)
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                            preexec_fn=usual_limit, pass_fds=kept,
+                                            env={**os.environ, **self.environment})
         return self
 
     def start(self):

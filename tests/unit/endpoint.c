@@ -130,6 +130,47 @@ static void test_stuck_server(void **state)
 	unlink(endpoint_path(&e));
 }
 
+/* A socket tells where it is in the very form of the configuration. */
+static void test_of_socket(void **state)
+{
+	static const char *const places[] = {
+		"inet:127.0.0.1:", "inet:[::1]:", "udp:127.0.0.1:", "udp:[::1]:", "unix:/tmp/quotagate-endpoint-of-"
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		char text[64];
+		struct endpoint e, found;
+		int fd = -1;
+		for (int port = 20000 + getpid() % 10000; fd < 0 && port < 65536; port++) {
+			snprintf(text, sizeof(text), "%s%d", places[i], port);
+			assert_true(endpoint_parse(&e, str_of(text), NULL));
+			fd = listen_on(&e);
+		}
+		assert_true(fd >= 0);
+		assert_true(endpoint_of_socket(&found, fd));
+		assert_true(endpoint_eq(&e, &found));
+		close(fd);
+		if (e.family == ENDPOINT_UNIX)
+			unlink(endpoint_path(&e));
+	}
+}
+
+static void test_of_other_sockets(void **state)
+{
+	int pair[2], deaf = socket(AF_INET, SOCK_STREAM, 0), unnamed = socket(AF_UNIX, SOCK_STREAM, 0);
+	struct endpoint e;
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	assert_int_equal(listen(unnamed, 1) == 0, 0); /* the kernel refuses, too */
+	assert_false(endpoint_of_socket(&e, deaf) || endpoint_of_socket(&e, unnamed));
+	assert_false(endpoint_of_socket(&e, pair[0]) || endpoint_of_socket(&e, STDIN_FILENO));
+	assert_false(endpoint_of_socket(&e, -1));
+	close(pair[0]);
+	close(pair[1]);
+	close(deaf);
+	close(unnamed);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -138,6 +179,8 @@ int main(void)
 		cmocka_unit_test(test_same),
 		cmocka_unit_test(test_datagram_addresses),
 		cmocka_unit_test(test_stuck_server),
+		cmocka_unit_test(test_of_socket),
+		cmocka_unit_test(test_of_other_sockets),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
