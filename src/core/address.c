@@ -31,14 +31,13 @@ static bool is_fit_utf8(struct str s)
 
 static bool is_fit(struct str s)
 {
-	unsigned char bits = 0;
+	unsigned char bits = 0, control = 0;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.at[i];
-		if (c < 0x20 || c == 0x7F)
-			return false;
+		control |= c < 0x20 || c == 0x7F;
 		bits |= c;
 	}
-	return bits < 0x80 || is_fit_utf8(s);
+	return !control && (bits < 0x80 || is_fit_utf8(s));
 }
 
 /* Moves what stands between the quotes at the beginning of *in to out->text, without the backslashes. */

@@ -39,6 +39,7 @@ struct policy_session {
 	const char *held_at; /* `held` was decoded from here and is still to be dealt with; null: none */
 	size_t held_len;
 	struct policy_request held;
+	struct hash held_transaction; /* that it belongs to, or none */
 };
 
 static const struct opt word_rows[] = {
@@ -98,6 +99,16 @@ static enum front_step send_dunno(struct policy_session *s, struct buf *out, con
 	return send_action(s, out, STR("DUNNO"));
 }
 
+static bool is_policy(const struct policy_request *r)
+{
+	return !r->request.at || str_eq(r->request, STR("smtpd_access_policy"));
+}
+
+static struct hash transaction_of(const struct policy_session *s, const struct policy_request *r)
+{
+	return is_policy(r) && r->instance.len ? hash_of(&s->key, r->instance.at, r->instance.len) : (struct hash){ 0 };
+}
+
 /* Gets a whole request into s->held: FRONT_SEND when it is there, else FRONT_MORE or FRONT_CLOSE. The first look
    decodes at once; only what comes in pieces is spanned, so a line is not read again with every octet after it. */
 static enum front_step take_request(struct policy_session *s, struct str in)
@@ -120,6 +131,7 @@ static enum front_step take_request(struct policy_session *s, struct str in)
 	s->checked = 0;
 	s->held_at = in.at;
 	s->held_len = (size_t)n;
+	s->held_transaction = transaction_of(s, &s->held);
 	return FRONT_SEND;
 }
 
@@ -192,21 +204,18 @@ static enum front_step policy_feed(void *session, struct str in, size_t *eaten, 
 {
 	struct policy_session *s = session;
 	const struct policy_request *r = &s->held;
-	struct hash transaction = { 0 };
 	s->complaint = NULL;
 	*eaten = 0;
 	enum front_step step = take_request(s, in);
 	if (step != FRONT_SEND)
 		return step;
-	bool is_policy = !r->request.at || str_eq(r->request, STR("smtpd_access_policy"));
-	if (is_policy && r->instance.len)
-		transaction = hash_of(&s->key, r->instance.at, r->instance.len);
+	struct hash transaction = s->held_transaction;
 	bool is_new = !hash_is_none(transaction) && !hash_eq(transaction, s->transaction);
 	if (is_new && !hash_is_none(s->transaction))
 		return leave(s, q);
 	*eaten = s->held_len;
 	s->held_at = NULL;
-	if (!is_policy)
+	if (!is_policy(r))
 		return send_dunno(s, out, "request of an unknown kind");
 	return judge(s, r, transaction, q, out);
 }
