@@ -18,8 +18,8 @@ struct record { /* one charge of an open transaction */
 struct transaction {
 	struct hash id;
 	struct list by_age; /* oldest first; the free ones are in `free` */
-	struct list same_chain;
 	msec begun;
+	uint32_t next; /* of the same chain */
 	uint32_t first; /* of its records */
 	uint32_t n;
 	bool arrived; /* its message is here: its charges have ended */
@@ -31,9 +31,9 @@ struct transaction {
 struct ledger {
 	struct cache *cache;
 	struct transaction *transactions;
-	struct list *chains; /* by id */
+	uint32_t *chains; /* by id: the first; as many as transactions. No lists: small, so that they stay near */
 	struct record *records;
-	size_t n_transactions, n_chains, open;
+	size_t n_transactions, open;
 	uint32_t free_record;
 	struct list by_age, lingering, free; /* each transaction is in one of them; those that linger have arrived */
 	msec settle;
@@ -46,9 +46,8 @@ struct ledger *ledger_new(struct cache *cache, size_t transactions, size_t charg
 		return NULL;
 	l->cache = cache;
 	l->n_transactions = transactions;
-	l->n_chains = transactions;
 	l->transactions = calloc(transactions, sizeof(*l->transactions));
-	l->chains = calloc(l->n_chains, sizeof(*l->chains));
+	l->chains = calloc(transactions, sizeof(*l->chains));
 	l->records = calloc(charges, sizeof(*l->records));
 	if (!l->transactions || !l->chains || !l->records) {
 		ledger_free(l);
@@ -57,10 +56,8 @@ struct ledger *ledger_new(struct cache *cache, size_t transactions, size_t charg
 	list_init(&l->by_age);
 	list_init(&l->lingering);
 	list_init(&l->free);
-	for (size_t i = 0; i < l->n_chains; i++)
-		list_init(&l->chains[i]);
 	for (size_t i = 0; i < transactions; i++) {
-		list_init(&l->transactions[i].same_chain);
+		l->chains[i] = NONE;
 		list_insert(&l->free, &l->transactions[i].by_age);
 	}
 	for (size_t i = 0; i < charges; i++)
@@ -84,22 +81,34 @@ void ledger_set_settle(struct ledger *l, msec settle)
 	l->settle = settle < SECONDS(1) ? SECONDS(1) : settle;
 }
 
-static struct list *chain_of(struct ledger *l, struct hash id)
+static uint32_t *chain_of(struct ledger *l, struct hash id)
 {
-	return &l->chains[id.a % l->n_chains];
+	return &l->chains[(uint64_t)(uint32_t)id.a * l->n_transactions >> 32];
 }
 
 static struct transaction *find(struct ledger *l, struct hash id)
 {
 	if (hash_is_none(id))
 		return NULL;
-	struct list *chain = chain_of(l, id);
-	list_each (n, chain) {
-		struct transaction *t = list_of(n, struct transaction, same_chain);
-		if (hash_eq(t->id, id))
-			return t;
-	}
+	for (uint32_t i = *chain_of(l, id); i != NONE; i = l->transactions[i].next)
+		if (hash_eq(l->transactions[i].id, id))
+			return &l->transactions[i];
 	return NULL;
+}
+
+static void chain(struct ledger *l, struct transaction *t)
+{
+	uint32_t *first = chain_of(l, t->id);
+	t->next = *first;
+	*first = (uint32_t)(t - l->transactions);
+}
+
+static void unchain(struct ledger *l, const struct transaction *t)
+{
+	uint32_t *at = chain_of(l, t->id);
+	while (&l->transactions[*at] != t)
+		at = &l->transactions[*at].next;
+	*at = t->next;
 }
 
 /* The transaction's record for a mailbox, and through `link` the place that points to it. */
@@ -150,7 +159,7 @@ static void end_charges(struct ledger *l, struct transaction *t, bool given_back
 static void close_transaction(struct ledger *l, struct transaction *t, bool given_back, msec ended)
 {
 	end_charges(l, t, given_back, ended);
-	list_remove(&t->same_chain);
+	unchain(l, t);
 	list_remove(&t->by_age);
 	list_insert(l->free.next, &t->by_age); /* first: its memory is warm */
 	l->open--;
@@ -168,8 +177,8 @@ static struct transaction *open_transaction(struct ledger *l, struct hash id, ms
 	struct transaction *t = list_of(l->free.next, struct transaction, by_age);
 	list_remove(&t->by_age);
 	list_insert(&l->by_age, &t->by_age);
-	list_insert(chain_of(l, id), &t->same_chain);
 	t->id = id;
+	chain(l, t);
 	t->begun = now;
 	t->first = NONE;
 	t->n = 0;
