@@ -74,7 +74,7 @@ class ByCyrus(Store):
 
 
 class CyrusImap(ByCyrus):
-    name = "cyrus"
+    name, type = "cyrus", "`cyrus`"
     peer = "smmapd"
 
     @property
@@ -97,7 +97,7 @@ class CyrusStrict(CyrusImap):
 
 class CyrusLmtp(ByCyrus):
     """Asked without a size that counts: lmtpd takes what comes while usage is at most the limit."""
-    name, rule, sure = "lmtp", "asked", ("one",)
+    name, type, rule, sure = "lmtp", "`lmtp`", "asked", ("one",)
 
     @property
     def options(self):
@@ -115,7 +115,7 @@ class CyrusLmtpStrict(CyrusLmtp):
 
 class CyrusMap(ByCyrus):
     """smmapd counts messages otherwise than lmtpd does: it wants room for one more."""
-    name, rule, sure, message_limits = "socketmap", "asked", ("one",), 0
+    name, type, rule, sure, message_limits = "socketmap", "`socketmap`", "asked", ("one",), 0
 
     @property
     def options(self):

@@ -151,7 +151,7 @@ class DovecotMaildirs(ByDovecot):
 
 
 class Doveadm(ByDovecot):
-    name, unit, limited = "doveadm", 1024, False
+    name, type, unit, limited = "doveadm", "`dovecot`, `uri`", 1024, False
 
     @property
     def options(self):
@@ -160,7 +160,7 @@ class Doveadm(ByDovecot):
 
 
 class Imap(ByDovecot):
-    name, unit, limited = "imap", 2048, False
+    name, type, unit, limited = "imap", "`imap`", 2048, False
 
     @property
     def options(self):
@@ -171,7 +171,7 @@ class Imap(ByDovecot):
 
 class QuotaStatus(ByDovecot):
     """`grace` is a tenth of the largest limit there is."""
-    name, rule, limited = "quota-status", "asked", False
+    name, type, rule, limited = "quota-status", "`dovecot`, `address`", "asked", False
 
     @property
     def options(self):
@@ -179,7 +179,7 @@ class QuotaStatus(ByDovecot):
 
 
 class DovecotLmtp(ByDovecot):
-    name, rule, limited, sure = "lmtp-dovecot", "asked", False, ()
+    name, type, rule, limited, sure = "lmtp-dovecot", "`lmtp`", "asked", False, ()
 
     @property
     def options(self):
@@ -188,7 +188,7 @@ class DovecotLmtp(ByDovecot):
 
 class Sql(ByDovecot):
     """What the plugin quota_clone writes into a table; here into that of SQLite."""
-    name = "sql"
+    name, type = "sql", "`sql`"
     field = "userdb_quota_clone_dict=proxy::usage"
 
     def __init__(self, world):
@@ -212,7 +212,7 @@ class Sql(ByDovecot):
 
 class RedisKeys(ByDovecot):
     """What the same plugin writes into Redis."""
-    name = "redis"
+    name, type = "redis", "`redis`"
     servers = ("dovecot", "redis")
 
     def __init__(self, world):

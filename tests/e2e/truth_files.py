@@ -115,7 +115,7 @@ class EximExclusive(EximSizefile):
 
 
 class EximMbox(ByExim):
-    name, rule = "mbox", "fits"
+    name, type, rule = "mbox", "`mbox`", "fits"
 
     def path(self, plan):
         return self.folder / plan.name

@@ -32,12 +32,12 @@ def append(path, lines):
 
 
 class Store:
-    """name: also the domain. rule: quotagate's. added: octets by which a message grows until it is stored; before:
+    """name: also the domain. type, rule: quotagate's. added: octets by which a message grows until it is stored; before:
     by which it has grown when the store judges whether it fits. grace: how
     many octets a mailbox of that limit may hold when its last message has come, as far as that is known. unit: octets in
     which quotagate is told what it holds. sure: of what it can be sure: of one sender, and of many. (A server that is not
     told sizes cannot tell what would be too large, nor whether there is room for what is on its way.)"""
-    rule = None
+    type = rule = None
     servers = ()  # what scripts/fetch-servers is to get
     unit = 1
     sure = ("one", "many")
@@ -100,6 +100,7 @@ class Store:
 class Maildirs(Store):
     """`columns`: how the program writes the lines of maildirsize."""
     states = ("plain", "plain", "lines", "old", "absent")
+    type = "`maildir`"
     columns = "{} {}\n"
     both = False
 

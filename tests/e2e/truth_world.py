@@ -60,6 +60,9 @@ class World:
             for store, made in zip(self.stores.values(), pool.map(fill, self.stores.values())):
                 self.made[what, store.name] = made
 
+    def mailboxes(self):
+        return sum(len(made) for made in self.made.values())
+
     def start(self, *kinds):
         """quotagate, with all stores in one configuration, in the tempers that are asked for."""
         known = "".join(store.configuration() for store in self.stores.values())
