@@ -31,7 +31,7 @@ def world():
         made = World(folder, seed=SEED, wrap=wrap)
         made.make("one", lambda store: 10 if store.slow else 60)
         made.make("many", lambda store: 3 if store.slow else 6, crowd=True)
-        made.make("front", lambda store: 12 if store.slow else 24, crowd=True, states=("plain",), limits=LIMITS)
+        made.make("front", lambda store: 12 if store.slow else 24, crowd=True, plain=True, limits=LIMITS)
         made.start("exact", "front")
         made.postfix = truth_front.PostfixFront(made, {
             store.name: made.made["front", store.name] for store in made.stores.values() if store.transport()})

@@ -43,17 +43,17 @@ class World:
             self.servers[name] = self.wrap(make()).start()
         return self.servers[name]
 
-    def make(self, what, count, crowd=False, **more):
-        """Mailboxes for one trial of each store; count(store) of them. To be made before the trials begin. `crowd`: for many
-        senders at once. How many messages are on their way nobody can tell a server that is asked for verdicts, so then
-        there are no limits of messages there."""
+    def make(self, what, count, crowd=False, plain=False, **more):
+        """Mailboxes for one trial of each store; count(store) of them. To be made before the trials begin. `plain`: whose
+        figures are as the delivering program leaves them. `crowd`: for many senders at once. How many messages are on their
+        way nobody can tell a server that is asked for verdicts, so then there are no limits of messages there."""
         label = next(self.labels)
 
         def fill(store):
             chance = random.Random(f"{self.seed}.{what}.{store.name}")
             counted = 0 if crowd and store.rule == "asked" else store.message_limits
-            made = plans(chance, count(store), label, **{
-                "unit": store.unit, "states": store.states, "message_limits": counted, **more})
+            states = store.states[:1] if plain else store.states
+            made = plans(chance, count(store), label, states=states, message_limits=counted, **{"unit": store.unit, **more})
             store.make(made)
             return made
         with ThreadPoolExecutor() as pool:
