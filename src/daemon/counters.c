@@ -150,13 +150,17 @@ void counters_verdict(struct counters *c, struct counted_listener *l, const stru
 	c->domains[other ? c->others : (size_t)(a->route - route->domains)][v->action]++;
 }
 
-void counters_lookup(struct counters *c, const struct lookup *l, uint64_t took)
+struct counted_source *counters_lookup(struct counters *c, const struct lookup *l, uint64_t took, msec now)
 {
 	struct counted_source *s = l->of_directory ? &c->directories[l->store] : &c->stores[l->store];
-	if (l->of_directory ? l->listing == LISTING_FAILED : l->facts.state == FACTS_FAILED)
+	s->silent = l->of_directory ? l->listing == LISTING_FAILED : l->facts.state == FACTS_FAILED;
+	if (s->silent) {
 		s->failed++;
-	else
-		histogram_add(&s->lookups, took);
+		return s;
+	}
+	s->answered = now;
+	histogram_add(&s->lookups, took);
+	return s;
 }
 
 void counters_trust(struct counters *c, bool of_directory, unsigned index, bool good)

@@ -31,6 +31,11 @@ struct counted_source {
 	uint64_t verdicts[COUNTED_ACTIONS]; /* that rest on what this store said; not of directories */
 	struct histogram lookups; /* that were answered */
 	uint64_t failed; /* look-ups that were not */
+	msec answered; /* when one last was, by the loop's clock; 0: none yet */
+	bool silent; /* the last one was not */
+	msec silence_logged; /* when that was last told; 0: never */
+	uint64_t silence_unlogged; /* look-ups without an answer since then */
+	bool silence_told; /* and nothing was told since */
 	bool unwell; /* its canary is */
 	struct pool_stats former; /* of helpers that a reload has replaced; without those alive */
 };
@@ -62,8 +67,8 @@ struct counted_listener *counters_listener(
 /* The ask was answered with a verdict, by a listener of that kind (null: not counted by listener). */
 void counters_verdict(struct counters *, struct counted_listener *, const struct ask *);
 
-/* A look-up has its answer, after so many nanoseconds. */
-void counters_lookup(struct counters *, const struct lookup *, uint64_t took);
+/* A look-up has ended, after so many nanoseconds. Returns whose it was. */
+struct counted_source *counters_lookup(struct counters *, const struct lookup *, uint64_t took, msec now);
 
 /* The canary of this directory, or store, is well or not. */
 void counters_trust(struct counters *, bool of_directory, unsigned index, bool good);

@@ -88,12 +88,45 @@ static void on_tell(void *context, unsigned store, const struct news *news)
 		tell(e->stores[store], news);
 }
 
-/* The loop's clock counts whole milliseconds and stands still for a turn: most look-ups take less. */
+static void put_source(struct buf *out, const struct engine *e, const struct lookup *l)
+{
+	const struct config *c = e->config;
+	decision_put(out, l->of_directory ? "directory" : "store",
+		str_of(l->of_directory ? c->directories[l->store].name : c->stores[l->store].name));
+}
+
+/* A store or directory that brings no answers is told of at once, then once a minute; and when it answers again. */
+static void log_silence(const struct engine *e, struct counted_source *s, const struct lookup *l, msec now)
+{
+	char line[LOG_LINE_MAX];
+	struct buf out = BUF(line);
+	if (!s->silent && !s->silence_told)
+		return;
+	if (s->silent && s->silence_logged && now - s->silence_logged < SECONDS(60)) {
+		s->silence_unlogged++;
+		return;
+	}
+	buf_puts(&out, s->silent ? "event=no-answer" : "event=answers-again");
+	put_source(&out, e, l);
+	if (s->silent) {
+		decision_put(&out, "recipient", l->mailbox.address);
+		decision_put(&out, "note", str_of(l->note));
+		s->silence_logged = now;
+	}
+	buf_printf(&out, " unlogged=%llu", (unsigned long long)s->silence_unlogged);
+	log_put(s->silent ? LOG_LEVEL_WARNING : LOG_LEVEL_INFO, buf_str(&out));
+	s->silence_unlogged = 0;
+	s->silence_told = s->silent;
+}
+
+/* The loop's clock counts whole milliseconds and stands still for a turn: most look-ups take less. Without listeners
+   somebody looks on, who is told of each look-up. */
 static void on_landed(void *context, const struct lookup *l, msec now)
 {
 	struct engine *e = context;
-	(void)now;
-	counters_lookup(e->counters, l, uv_hrtime() - l->started);
+	struct counted_source *s = counters_lookup(e->counters, l, uv_hrtime() - l->started, now);
+	if (e->listeners)
+		log_silence(e, s, l, now);
 }
 
 static void on_trust(void *context, bool of_directory, unsigned index, bool good)

@@ -93,6 +93,8 @@ static void put_gate(struct exposition *x, const struct engine *e)
 
 static void put_notify(struct exposition *x, const struct notify *n)
 {
+	if (!n->desk)
+		return;
 	single(x, "quotagate_notify_told_total", "counter", "Runs of the command of notify that ended well.",
 		n->stats.told);
 	single(x, "quotagate_notify_failed_total", "counter", "Those that did not.", n->stats.failed);
@@ -257,7 +259,23 @@ static void gather_directories(struct sources *s, const struct engine *e)
 	}
 }
 
-static void put_lookups(struct exposition *x, const struct sources *s)
+/* Whether they answer. Of those that nobody has asked yet nothing is known. */
+static void put_health(struct exposition *x, const struct sources *s, const struct engine *e)
+{
+	msec wall = engine_wall(), now = engine_now(e);
+	family(x, s->kind, "answering", "gauge",
+		"1, or 0 when the last look-up brought no answer. Not there before the first.");
+	for (const struct source_row *r = s->rows; r < s->rows + s->n; r++)
+		if (r->counted->silent || r->counted->answered)
+			exposition_count(x, LABELS({ s->kind, r->name }, { "type", r->type }), !r->counted->silent);
+	family(x, s->kind, "last_answer_time_seconds", "gauge", "When it last answered a look-up, since 1970.");
+	for (const struct source_row *r = s->rows; r < s->rows + s->n; r++)
+		if (r->counted->answered)
+			exposition_count(x, LABELS({ s->kind, r->name }, { "type", r->type }),
+				(uint64_t)(wall - (now - r->counted->answered)) / SECONDS(1));
+}
+
+static void put_lookups(struct exposition *x, const struct sources *s, const struct engine *e)
 {
 	if (s->n == 0)
 		return;
@@ -272,6 +290,7 @@ static void put_lookups(struct exposition *x, const struct sources *s)
 	for (const struct source_row *r = s->rows; r < s->rows + s->n; r++)
 		if (r->has_canary)
 			exposition_count(x, LABELS({ s->kind, r->name }, { "type", r->type }), !r->counted->unwell);
+	put_health(x, s, e);
 }
 
 static void put_helpers(struct exposition *x, const struct sources *s)
@@ -397,9 +416,9 @@ char *metrics_text(const struct engine *e, size_t *len)
 		put_gate(&x, e);
 		put_notify(&x, &e->notify);
 		put_store_verdicts(&x, &stores);
-		put_lookups(&x, &stores);
+		put_lookups(&x, &stores, e);
 		put_helpers(&x, &stores);
-		put_lookups(&x, &directories);
+		put_lookups(&x, &directories, e);
 		put_helpers(&x, &directories);
 		put_peers(&x, e);
 		put_messages(&x, e);

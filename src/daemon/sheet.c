@@ -65,7 +65,9 @@ void sheet_value(struct sheet *s, enum cell_kind kind, double value)
 static void put_seconds(struct buf *out, double s)
 {
 	unsigned long long whole = (unsigned long long)s;
-	if (s < 1)
+	if (s == 0)
+		buf_puts(out, "0 s");
+	else if (s < 1)
 		buf_printf(out, s < 0.1 ? "%.1f ms" : "%.0f ms", s * 1000);
 	else if (s < 120)
 		buf_printf(out, s < 10 ? "%.1f s" : "%.0f s", s);
@@ -210,6 +212,8 @@ static void print_json_cell(const struct cell *c, FILE *out)
 static void print_json(const struct sheet *s, FILE *out)
 {
 	print_key(out, s->name);
+	if (s->single && s->n == 0)
+		fputs("null", out);
 	fputs(s->single ? "" : "[", out);
 	for (size_t i = 0; i < s->n; i++) {
 		size_t c = i % s->columns;

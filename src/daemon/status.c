@@ -19,7 +19,7 @@
 #define LABEL_MAX 256
 #define BOUNDS_MAX 64
 
-enum part { DAEMON, LISTENERS, STORES, PEERS, MESSAGES, DIRECTORIES, CANARIES, CACHE, LEDGER, PARTS };
+enum part { DAEMON, LISTENERS, STORES, PEERS, MESSAGES, DIRECTORIES, CANARIES, NOTIFY, CACHE, LEDGER, PARTS };
 
 struct status {
 	struct samples samples;
@@ -30,12 +30,13 @@ static const char *const daemon_titles[] = { "version", "pid", "user", "up since
 	"reloads", "failed reloads", "last reload taken", "nursery running", NULL };
 static const char *const listener_titles[] = { "listener", "protocol", "clients", "requests", "pass", "defer", "reject",
 	"waived", "refused", "crowded", "malformed", "timed out", NULL };
-static const char *const source_titles[] = { "name", "type", "lookups", "failed", "median", "p99", "helpers", "wanted",
-	"restarts", "hangs", NULL };
+static const char *const source_titles[] = { "name", "type", "lookups", "failed", "answering", "last answer", "median",
+	"p99", "helpers", "wanted", "restarts", "hangs", NULL };
 static const char *const peer_titles[] = { "store", "peer", "state", "asked", "answered", "timeouts", "fallbacks",
 	"refused", NULL };
 static const char *const message_titles[] = { "store", "strange", "late", "news owed", "news untold", NULL };
 static const char *const canary_titles[] = { "of", "name", "well", NULL };
+static const char *const notify_titles[] = { "told", "failed", "dropped", "waiting", NULL };
 static const char *const cache_titles[] = { "mailboxes", "room", "questions", "hit rate", "waiting", "evicted",
 	"directory answers", NULL };
 static const char *const ledger_titles[] = { "open transactions", "room", "uncharged messages", "loans", "loans given",
@@ -57,6 +58,13 @@ static double or_zero(double value)
 	return isnan(value) ? 0 : value;
 }
 
+/* NaN stays NaN. */
+static double age(double since)
+{
+	double seconds = (double)time(NULL) - since;
+	return seconds < 0 ? 0 : seconds;
+}
+
 static void label(struct sheet *to, const struct sample *x, const char *key)
 {
 	char text[LABEL_MAX];
@@ -69,7 +77,7 @@ static void label(struct sheet *to, const struct sample *x, const char *key)
 static void fill_daemon(struct status *s, const struct fetched *f)
 {
 	struct sheet *to = &s->sheets[DAEMON];
-	double started = sum(s, "quotagate_start_time_seconds"), up = (double)time(NULL) - started;
+	double started = sum(s, "quotagate_start_time_seconds");
 	const struct passwd *user = f->pid ? getpwuid(f->uid) : NULL;
 	char number[24];
 	snprintf(number, sizeof(number), "%lu", (unsigned long)f->uid);
@@ -84,7 +92,7 @@ static void fill_daemon(struct status *s, const struct fetched *f)
 	sheet_value(to, CELL_COUNT, f->pid ? (double)f->pid : NAN);
 	sheet_text(to, !f->pid ? NULL : user ? user->pw_name : number);
 	sheet_value(to, CELL_TIME, started);
-	sheet_value(to, CELL_SECONDS, up < 0 ? 0 : up);
+	sheet_value(to, CELL_SECONDS, age(started));
 	sheet_value(to, CELL_TIME, sum(s, "quotagate_config_load_time_seconds"));
 	sheet_value(
 		to, CELL_COUNT, samples_sum(&s->samples, "quotagate_config_reloads_total", STR("result=\"ok\""), NULL));
@@ -152,6 +160,10 @@ static void add_source(struct status *s, const struct sample *x, const char *kin
 	double failed = samples_sum(&s->samples, name, whose, NULL);
 	sheet_value(to, CELL_COUNT, x->value + or_zero(failed));
 	sheet_value(to, CELL_COUNT, failed);
+	snprintf(name, sizeof(name), "quotagate_%s_answering", kind);
+	sheet_value(to, CELL_BOOL, samples_sum(&s->samples, name, whose, NULL));
+	snprintf(name, sizeof(name), "quotagate_%s_last_answer_time_seconds", kind);
+	sheet_value(to, CELL_SECONDS, age(samples_sum(&s->samples, name, whose, NULL)));
 	sheet_value(to, CELL_SECONDS, quantile(s, x, 0.5));
 	sheet_value(to, CELL_SECONDS, quantile(s, x, 0.99));
 	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
@@ -223,6 +235,15 @@ static void add(struct status *s, const struct sample *x)
 		add_messages(s, x);
 }
 
+static void fill_notify(struct status *s)
+{
+	struct sheet *to = &s->sheets[NOTIFY];
+	count(s, to, "quotagate_notify_told_total");
+	count(s, to, "quotagate_notify_failed_total");
+	count(s, to, "quotagate_notify_dropped_total");
+	count(s, to, "quotagate_notify_waiting");
+}
+
 static void fill(struct status *s, const struct fetched *f)
 {
 	struct sheet *cache = &s->sheets[CACHE], *ledger = &s->sheets[LEDGER];
@@ -230,6 +251,8 @@ static void fill(struct status *s, const struct fetched *f)
 	fill_daemon(s, f);
 	for (size_t i = 0; i < s->samples.n; i++)
 		add(s, &s->samples.at[i]);
+	if (!isnan(sum(s, "quotagate_notify_told_total")))
+		fill_notify(s);
 	count(s, cache, "quotagate_cache_mailboxes");
 	count(s, cache, "quotagate_cache_mailboxes_max");
 	sheet_value(cache, CELL_COUNT, questions);
@@ -262,6 +285,7 @@ static int report(const struct fetched *f, bool json)
 	sheet_init(&s.sheets[MESSAGES], "messages", message_titles, false);
 	sheet_init(&s.sheets[DIRECTORIES], "directories", source_titles, false);
 	sheet_init(&s.sheets[CANARIES], "canaries", canary_titles, false);
+	sheet_init(&s.sheets[NOTIFY], "notify", notify_titles, true);
 	sheet_init(&s.sheets[CACHE], "cache", cache_titles, true);
 	sheet_init(&s.sheets[LEDGER], "ledger", ledger_titles, true);
 	fill(&s, f);

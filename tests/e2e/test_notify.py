@@ -1,4 +1,5 @@
 """Nearly full is news: the command of section notify, run by the real daemon."""
+import json
 import os
 import time
 
@@ -49,6 +50,10 @@ def counted(gate, what):
     return by_control(gate.controls()[0].removeprefix("unix:"))(f"quotagate_notify_{what}")
 
 
+def shown(gate):
+    return json.loads(gate.command("status", "--json").stdout)["notify"]
+
+
 def ask(gate, recipient="joe@example.org", size=1):
     time.sleep(0.005)  # facts live for 1 ms
     with gate.policy() as client:
@@ -85,6 +90,8 @@ def test_what_the_command_is_told(quotagate, configuration, command, told, mail)
     assert row[-1] == str(USERS["defang"])
     gate.says("event=notify news=warning address=joe@example.org percent=81 store=boxes told=yes")
     assert counted(gate, "told_total") == 1
+    assert shown(gate) == {"told": 1, "failed": 0, "dropped": 0, "waiting": 0}
+    assert "\nnotify\n  told                 1\n  failed               0\n" in gate.command("status").stdout
 
 
 def row_value(row, name):
@@ -192,6 +199,7 @@ def test_a_reload_brings_changes_and_takes_the_command_away(quotagate, configura
         ask(gate)  # of this one all is known
         ask(gate, "ok@example.org")
         lines(told, runs)
+        assert bool(shown(gate)) == bool(notify)
     assert counted(gate, "told_total") == 3
 
 

@@ -338,7 +338,7 @@ def test_status_tells_people(quotagate, configuration):
     assert re.search(r"^  user +quotagate$", said, re.M)
     assert re.search(r"^  up since +\d{4}-\d\d-\d\d \d\d:\d\d:\d\d [+-]\d{4}$", said, re.M)
     assert re.search(r"^  mta +policy +\d+ +2 +1 +1 +0 +0 ", said, re.M)
-    assert re.search(r"^  boxes +mbox +2 +0 +\d+\.\d ms +\d+\.\d ms +1 +1 +0 +0$", said, re.M)
+    assert re.search(r"^  boxes +mbox +2 +0 +yes +\d+(\.\d)? s +\d+\.\d ms +\d+\.\d ms +1 +1 +0 +0$", said, re.M)
     assert re.search(r"^  hit rate +\d+\.\d %$", said, re.M)
     daemon = status(gate)["daemon"]
     assert (daemon["pid"], daemon["user"], daemon["nursery_running"]) == (gate.pid(), "quotagate", True)
