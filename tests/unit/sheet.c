@@ -28,7 +28,7 @@ static void test_tables(void **state)
 {
 	static const char *const titles[] = { "name", "hit rate", "note", NULL }, *const one[] = { "a", "open now",
 		NULL };
-	struct sheet s[3];
+	struct sheet s[4];
 	(void)state;
 	sheet_init(&s[0], "stores", titles, false);
 	sheet_text(&s[0], "vm\xC3\xA4il");
@@ -41,7 +41,8 @@ static void test_tables(void **state)
 	sheet_init(&s[2], "ledger", one, true);
 	sheet_value(&s[2], CELL_COUNT, 9007199254740991);
 	sheet_value(&s[2], CELL_BOOL, 1);
-	assert_prints(s, 3, false,
+	sheet_init(&s[3], "notify", one, true);
+	assert_prints(s, 4, false,
 		"stores\n"
 		"  name   hit rate  note\n"
 		"  vm\xC3\xA4il    93.1 %  say \"\\?\"\n"
@@ -50,13 +51,14 @@ static void test_tables(void **state)
 		"ledger\n"
 		"  a                    9007199254740991\n"
 		"  open now             yes\n");
-	assert_prints(s, 3, true,
+	assert_prints(s, 4, true,
 		"{\n"
 		"\"stores\": [\n"
 		"  {\"name\": \"vm\xC3\xA4il\", \"hit_rate\": 0.931, \"note\": \"say \\\"\\\\?\\\"\"},\n"
 		"  {\"name\": \"b\", \"hit_rate\": null, \"note\": null}],\n"
 		"\"peers\": [],\n"
-		"\"ledger\": {\"a\": 9007199254740991, \"open_now\": true}\n"
+		"\"ledger\": {\"a\": 9007199254740991, \"open_now\": true},\n"
+		"\"notify\": null\n"
 		"}\n");
 	for (size_t i = 0; i < COUNT(s); i++)
 		sheet_free(&s[i]);
@@ -67,7 +69,7 @@ static void test_durations_and_times(void **state)
 	static const struct {
 		double seconds;
 		const char *want;
-	} cases[] = { { 0, "0.0 ms" }, { 0.00042, "0.4 ms" }, { 0.0999, "99.9 ms" }, { 0.1, "100 ms" }, { 1, "1.0 s" },
+	} cases[] = { { 0, "0 s" }, { 0.00042, "0.4 ms" }, { 0.0999, "99.9 ms" }, { 0.1, "100 ms" }, { 1, "1.0 s" },
 		{ 119, "119 s" }, { 120, "2 min" }, { 3600, "1 h 0 min" }, { 86399, "23 h 59 min" },
 		{ 90000, "1 d 1 h" } };
 	static const char *const titles[] = { "t", NULL };
