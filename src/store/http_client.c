@@ -86,8 +86,12 @@ static void explain(struct http_client *h, CURLcode failed, struct buf *why)
 		buf_puts(why, "the answer is too long");
 	else if (failed == CURLE_COULDNT_CONNECT && number)
 		buf_puts(why, strerror((int)number));
+	else if (failed == CURLE_UNSUPPORTED_PROTOCOL || failed == CURLE_WEIRD_SERVER_REPLY)
+		buf_puts(why, "what it says is no HTTP");
 	else
 		buf_put_clean(why, str_of(h->said[0] ? h->said : curl_easy_strerror(failed)));
+	if (failed == CURLE_SSL_CONNECT_ERROR)
+		buf_puts(why, "; does it speak TLS on this port?");
 }
 
 /* True when the server has answered, whatever it said. */

@@ -83,6 +83,19 @@ void imap_link_close(struct imap_link *l)
 	l->curl = NULL;
 }
 
+/* What the server said, after some words of ours. */
+static enum imap_outcome quote(const char *what, struct str line, struct buf *why)
+{
+	line.len = str_find(line, '\n');
+	if (line.len && line.at[line.len - 1] == '\r')
+		line.len--;
+	if (line.len > WORDS_MAX)
+		line.len = WORDS_MAX;
+	buf_puts(why, what);
+	buf_put_clean(why, line);
+	return IMAP_FAILED;
+}
+
 /* ---- logging in ---- */
 
 /* Every line of the server comes here while libcurl speaks. */
@@ -106,14 +119,18 @@ static void explain(struct imap_link *l, CURLcode failed, struct buf *why)
 		buf_printf(why, "it said more than %d octets before the log-in", ANSWER_MAX);
 	else if (is_response && (r.kind == IMAP_NO || r.kind == IMAP_BAD || r.kind == IMAP_BYE))
 		buf_put_clean(why, r.line);
+	else if (failed == CURLE_OPERATION_TIMEDOUT && l->heard)
+		quote("it did not end the log-in in time, and said last: ", (struct str){ l->words, l->n_words }, why);
 	else if (failed == CURLE_OPERATION_TIMEDOUT)
-		buf_puts(why, l->heard ? "it did not end the log-in in time" : "it did not answer in time");
+		buf_puts(why, "it did not answer in time");
 	else if (failed == CURLE_RECV_ERROR || failed == CURLE_SEND_ERROR)
 		buf_puts(why, l->heard ? "it closed the connection during the log-in" : "it closed the connection");
 	else if (failed == CURLE_COULDNT_CONNECT && number)
 		buf_puts(why, strerror((int)number));
 	else
 		buf_put_clean(why, str_of(l->said[0] ? l->said : curl_easy_strerror(failed)));
+	if (failed == CURLE_SSL_CONNECT_ERROR)
+		buf_puts(why, "; does it speak TLS on this port?");
 }
 
 static bool set_options(struct imap_link *l, const struct imap_login *login, const char *password, msec left)
@@ -242,18 +259,6 @@ static enum imap_outcome hear(struct imap_link *l, msec until, struct buf *why)
 			return IMAP_FAILED;
 		}
 	}
-}
-
-static enum imap_outcome quote(const char *what, struct str line, struct buf *why)
-{
-	line.len = str_find(line, '\n');
-	if (line.len && line.at[line.len - 1] == '\r')
-		line.len--;
-	if (line.len > WORDS_MAX)
-		line.len = WORDS_MAX;
-	buf_puts(why, what);
-	buf_put_clean(why, line);
-	return IMAP_FAILED;
 }
 
 /* Looks at one response. IMAP_ANSWERED: it ends the command, or *more is set. */

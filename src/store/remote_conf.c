@@ -108,14 +108,14 @@ static bool server_parse(struct remote_server *s, struct str text, struct err *e
 }
 
 /* An address of a mailbox must not choose whom we ask. */
-static bool check_url(struct str url, struct err *err)
+static bool check_url(struct str url, const char *expected, struct err *err)
 {
 	size_t scheme = str_starts(url, STR("http://")) ? 7 : str_starts(url, STR("https://")) ? 8 : 0;
 	struct str rest = str_from(url, scheme), authority = { rest.at, 0 };
 	while (authority.len < rest.len && !strchr("/?#", authority.at[authority.len]))
 		authority.len++;
 	if (!scheme || authority.len == 0)
-		return err_set(err, "expected http://HOST:PORT or https://HOST:PORT");
+		return err_set(err, "%shttp://HOST:PORT or https://HOST:PORT", expected);
 	if (str_find(authority, '@') < authority.len)
 		return err_set(err, "a password does not stand in the URL; give `token_file`");
 	return template_vars(authority, TEMPLATE_HOST, err) >= 0 &&
@@ -125,7 +125,8 @@ static bool check_url(struct str url, struct err *err)
 static bool check_server(struct str text, struct err *err)
 {
 	struct remote_server s;
-	return str_starts(text, datagrams) ? server_parse(&s, text, err) : check_url(text, err);
+	return str_starts(text, datagrams) ? server_parse(&s, text, err)
+					   : check_url(text, "expected udp:HOST:PORT, ", err);
 }
 
 static bool check_http(struct str url, struct err *err)
@@ -133,7 +134,7 @@ static bool check_http(struct str url, struct err *err)
 	size_t slashes = 0;
 	for (size_t i = 0; i < url.len; i++)
 		slashes += url.at[i] == '/';
-	if (!check_url(url, err))
+	if (!check_url(url, "expected ", err))
 		return false;
 	if (slashes > 2)
 		return err_set(err, "expected no path: it is always /v1/facts");

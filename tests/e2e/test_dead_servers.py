@@ -7,6 +7,7 @@ import pytest
 
 from databases import secret
 from enclosure import free_port, mbox, owned, until
+from faulty import Faulty
 from metrics import by_control
 from redis import Redis
 from test_status import row, status
@@ -108,6 +109,38 @@ def test_a_directory_too(gate, mail):
         assert mta.ask("joe@example.org").startswith("451 ")
     daemon.says("event=no-answer directory=staff recipient=joe@example.org note=.*an't contact LDAP server")
     assert row(status(daemon)["directories"], name="staff")["answering"] is False
+
+
+# ---- a server of another kind ----
+
+WRONG_PORT = {
+    "cyrus": "it did not end the log-in in time, and said last: 220 mail ESMTP",
+    "doveadm": "what it says is no HTTP",
+    "status": "its answer is none of a policy server: 220 mail ESMTP",
+    "lmtp": r"LHLO: 500 5.5.1 what\?",
+    "map": "its answer is no netstring: 220 mail ESMTP",
+    "postgres": "received invalid response to SSL negotiation: 2",
+    "redis": "the answer is none of Redis",
+    "cgi": "what it says is no HTTP",
+}
+
+
+def smtp(connection):
+    connection.sendall(b"220 mail ESMTP\r\n")
+    while connection.recv(4096):
+        connection.sendall(b"500 5.5.1 what?\r\n")
+
+
+def test_a_wrong_port_is_seen_by_what_is_said_there(idle_quotagate, folder, started):
+    server, password = Faulty(smtp), secret(folder / "secret", "0123456789abcdef")
+    started.append(server)
+    texts = {name: DEAD[name].format(port=server.port, secret=password) + "  timeout = 500ms" for name in WRONG_PORT}
+    texts["imaps"] = texts["cyrus"].replace("imap://", "imaps://")
+    daemon = idle_quotagate(f'listen mta {{ protocol = policy  address = "unix:{folder}/mta" }}\n' + "".join(
+        f"store {name} {{ {text} }}\ndomain {name}.example {{ store = {name} }}\n" for name, text in texts.items()))
+    for name, said in {**WRONG_PORT, "imaps": r"; does it speak TLS on this port\?"}.items():
+        done = daemon.check(f"joe@{name}.example")
+        assert done.returncode == 3 and re.search(rf"note +.*{said}", done.stdout), (name, done.stdout)
 
 
 # ---- several stores for a domain ----

@@ -552,7 +552,7 @@ def test_tokens(frontend, web, folder):
     ('server = "udp:::1:7359"', "expected udp:HOST:PORT"),
     ('server = "udp:a b:7359"', "no name of a host"),
     ('server = "udp:%d:7359"', "%d cannot be used here"),
-    ('server = "inet:10.0.0.5:7359"', "expected http://"),
+    ('server = "inet:10.0.0.5:7359"', "expected udp:HOST:PORT, http://"),
     ('server = "http://%d/quota"', "%d cannot be used here"),
     ('server = "http://joe:secret@a/quota"', "token_file"),
     ('server = {"udp:10.0.0.5:7359", "http://a/q"}', "either all are asked by datagrams"),
