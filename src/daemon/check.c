@@ -126,6 +126,8 @@ static void report_route(struct check *c, struct str text)
 		a.domain.len == 0 ? "none: a bare user name"
 		: ours            ? "has a section"
 				  : "has no section");
+	if (d->n == 0)
+		buf_puts(&out, "none: no section `domain` names one for it, and none is told the domain");
 	report_str(&c->report, "stores asked", buf_str(&out));
 }
 

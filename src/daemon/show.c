@@ -4,6 +4,22 @@
 
 #include <stdio.h>
 
+static bool is_named(const struct route *r, unsigned store)
+{
+	for (size_t i = 0; i < r->n_domains; i++)
+		for (size_t k = 0; k < r->domains[i].n; k++)
+			if (r->domains[i].stores[k] == store)
+				return true;
+	return false;
+}
+
+/* A directory may name any store. */
+static bool is_for_bare_names(const struct route *r, unsigned store)
+{
+	const struct route_store *s = &r->stores[store];
+	return !s->told_domain && !s->path && r->n_directories == 0 && !is_named(r, store);
+}
+
 /* Things that are no mistakes but look like one. */
 static void warn(const struct config *c)
 {
@@ -20,6 +36,12 @@ static void warn(const struct config *c)
 		const struct config_store *store = &c->stores[i];
 		char text[800];
 		struct buf warning = BUF(text);
+		if (is_for_bare_names(&c->route, (unsigned)i))
+			fprintf(stderr,
+				"quotagate: warning: store %s: it is asked about user names alone, and about no "
+				"address: "
+				"it is not told the domain, and no section `domain` names it\n",
+				store->name);
 		if (!store->rule_given && store->type->survey && store->type->survey(store->blocking.conf, &warning))
 			fprintf(stderr, "quotagate: warning: store %s: %s\n", store->name, buf_z(&warning));
 	}

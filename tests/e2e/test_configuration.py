@@ -156,6 +156,17 @@ def test_check_explains_and_its_exit_status_tells(idle_quotagate, good, mail):
     assert gate.check("nobody@elsewhere.example").returncode == 0
 
 
+def test_a_store_that_is_asked_about_no_address(idle_quotagate, good):
+    """Whoever forgets the domain's section is told; nobody is refused, and nobody is protected either."""
+    gate = idle_quotagate(good)
+    assert gate.command("config").stderr == ""
+    gate.configuration.write_text("".join(line for line in good.splitlines(True) if not line.startswith("domain")))
+    done = gate.command("config")
+    assert done.returncode == 0
+    assert "warning: store boxes: it is asked about user names alone, and about no address" in done.stderr
+    assert "stores asked         none: no section `domain` names one for it" in gate.check("ok@example.org").stdout
+
+
 def test_setup_postfix_works_when_pasted(quotagate, postfix, folder, mail):
     mbox(mail / "full", 205_000)
     gate = quotagate(f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
