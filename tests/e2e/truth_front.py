@@ -48,6 +48,9 @@ class PostfixFront:
         self.postfix.start()
         self.checked = self.postfix.port
 
+    def breathe(self):
+        """Postfix has so many deliveries at once and no more."""
+
     def settle(self):
         self.postfix.settle()
 
@@ -64,6 +67,10 @@ class EximFront:
 
     def __init__(self, exim):
         self.exim, self.checked, self.unchecked = exim, exim.port, exim.unchecked
+
+    def breathe(self):
+        """Exim begins a process for each message, and hundreds of them help nobody."""
+        self.exim.settle(left=16)
 
     def settle(self):
         self.exim.settle()
@@ -102,14 +109,15 @@ def offer(chance, sender, addresses, honest, load):
     load.count(taken, len(people) - taken)
 
 
-def send_all(port, addresses, messages, seed, senders=16, honest=False):
-    """So many messages by all senders together."""
+def send_all(port, addresses, messages, seed, senders=16, honest=False, breathe=lambda: None):
+    """So many messages by all senders together; `breathe` may make one wait before the next."""
     load = Load()
 
     def send(number):
         chance = random.Random(f"{seed}.{number}")
         with Sender(port) as sender:
             for _ in range(messages // senders):
+                breathe()
                 offer(chance, sender, addresses, honest, load)
     with ThreadPoolExecutor(senders) as pool:
         list(pool.map(send, range(senders)))
@@ -120,6 +128,6 @@ def run(front, store, checked, plans, messages, seed):
     """Returns load and number of bounces."""
     before = front.bounces(store)
     load = send_all(front.checked if checked else front.unchecked, [store.address(plan) for plan in plans], messages,
-                    seed, honest=store.transport() is None)
+                    seed, honest=store.transport() is None, breathe=front.breathe)
     front.settle()
     return load, front.bounces(store) - before
