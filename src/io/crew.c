@@ -57,13 +57,11 @@ void crew_part(struct pool_helper *h)
 	h->fd = -1;
 }
 
-void crew_end(struct pool_helper *h, const char *why, bool gone)
+/* What it was told goes back to the head of the queue, in order, but for the first `kept`. */
+static void give_back(struct pool_helper *h, unsigned kept)
 {
 	struct pool *p = h->pool;
-	struct post *post = h->post;
-	struct pool_request *begun = h->n ? h->ring[h->first].request : NULL;
-	log_line(LOG_LEVEL_WARNING, "helper=%s pid=%ld event=ended reason=\"%s\"", p->conf.name, (long)h->pid, why);
-	for (unsigned i = h->n; i > 1; i--) {
+	for (unsigned i = h->n; i > kept; i--) {
 		struct pool_request *r = h->ring[(h->first + i - 1) % POOL_OUTSTANDING_MAX].request;
 		if (!r)
 			continue;
@@ -72,19 +70,46 @@ void crew_end(struct pool_helper *h, const char *why, bool gone)
 		p->stats.queued++;
 	}
 	h->n = 0;
+}
+
+/* It has no post any more. One that never answered makes the next one wait. */
+static void leave_post(struct pool_helper *h)
+{
+	struct pool *p = h->pool;
+	struct post *post = h->post;
 	h->post = NULL;
 	nursery_end(p->nursery, h->pid);
 	list_insert(&p->ended, &h->link);
-	if (gone)
-		crew_part(h);
 	p->stats.restarted++;
 	p->manned--;
-	snprintf(p->why, sizeof(p->why), "%s", why);
 	post->failures = h->answered ? 0 : post->failures + 1;
 	vacate(p, post);
+}
+
+void crew_end(struct pool_helper *h, const char *why, bool gone)
+{
+	struct pool *p = h->pool;
+	struct pool_request *begun = h->n ? h->ring[h->first].request : NULL;
+	log_line(LOG_LEVEL_WARNING, "helper=%s pid=%ld event=ended reason=\"%s\"", p->conf.name, (long)h->pid, why);
+	give_back(h, 1);
+	snprintf(p->why, sizeof(p->why), "%s", why);
+	leave_post(h);
+	if (gone)
+		crew_part(h);
 	pool_tell_queue(p);
 	if (begun)
 		pool_finish(p, begun, NULL, 0, why);
+}
+
+void crew_retire(struct pool_helper *h)
+{
+	struct pool *p = h->pool;
+	log_line(LOG_LEVEL_INFO, "helper=%s pid=%ld event=retired", p->conf.name, (long)h->pid);
+	give_back(h, 0);
+	snprintf(p->why, sizeof(p->why), "the helpers retire as soon as they are asked");
+	leave_post(h);
+	crew_part(h); /* it was well a moment ago: nothing keeps it from dying */
+	pool_tell_queue(p);
 }
 
 /* All empty posts wait as long: the nursery may be stuck, and each try then holds the daemon up for a second. */

@@ -73,6 +73,9 @@ void crew_fill(struct pool *, struct post *);
    done() for the one that it had begun, so last. `gone`: its socket is at its end, nothing more is waited for. */
 void crew_end(struct pool_helper *, const char *why, bool gone);
 
+/* The helper wants to be replaced: it is ended, and all that it was told goes back to the head of the queue. */
+void crew_retire(struct pool_helper *);
+
 /* The process is gone, or nobody listens to it any more: closes the socket. Its ring must be settled. */
 void crew_part(struct pool_helper *);
 

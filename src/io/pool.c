@@ -163,6 +163,10 @@ static bool take_reply(struct pool_helper *h)
 		crew_end(h, "the helper answered nonsense", false);
 		return false;
 	}
+	if (p->reply.head.retired) {
+		crew_retire(h);
+		return false;
+	}
 	struct pool_request *r = h->ring[h->first].request;
 	h->first = (h->first + 1) % POOL_OUTSTANDING_MAX;
 	h->n--;

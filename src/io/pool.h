@@ -10,6 +10,8 @@
  *    left and a pause goes on, requests fail at once: who asks has a rule for that, and a client that waits.
  *  - A helper that has worked on one request for longer than `hang` is ended and replaced; never more than twice
  *    `helpers` live, hung ones included.
+ *  - A helper that can be of no more use may say so instead of answering: it is replaced, and all that it was told is
+ *    asked elsewhere.
  *  - A helper is not trusted: one whose replies are out of order is ended. The replies' contents are the caller's to
  *    check.
  */
@@ -25,6 +27,7 @@
 
 /* A record, either way, is at most this many octets (a directory's answer is the largest). */
 #define POOL_RECORD_MAX 65536
+#define POOL_RETIRED SIZE_MAX /* in place of a reply's octets: ask another helper, and replace this one */
 #define POOL_HELPERS_MAX 64
 #define POOL_OUTSTANDING_MAX 16
 
@@ -77,7 +80,7 @@ struct pool_stats pool_stats(const struct pool *);
 void pool_close(struct pool *);
 
 /* The helper's side: receives records one by one, each aligned for any uint64_t, and calls `answer`, which returns the
-   octets of the reply it wrote into `reply` (at most POOL_RECORD_MAX), until the daemon's end is closed. Returns the exit
+   octets of the reply it wrote into `reply` (at most POOL_RECORD_MAX) or POOL_RETIRED, until the daemon's end is closed. Returns the exit
    status for nursery_set.run. */
 int pool_serve(int fd, size_t (*answer)(void *state, const void *record, size_t len, void *reply), void *state);
 

@@ -23,12 +23,17 @@ int pool_serve(int fd, size_t (*answer)(void *state, const void *record, size_t 
 		if (n < (ssize_t)sizeof(in.head))
 			return 1;
 		size_t len = answer(state, in.record, (size_t)n - sizeof(in.head), out.record);
-		out.head = in.head;
+		bool retired = len == POOL_RETIRED;
+		out.head = (struct pool_head){ .seq = in.head.seq, .retired = retired };
+		if (retired)
+			len = 0;
 		log_flush();
 		do
 			n = send(fd, &out, sizeof(out.head) + len, MSG_NOSIGNAL);
 		while (n < 0 && errno == EINTR);
 		if (n < 0)
 			return errno == EPIPE || errno == ECONNRESET ? 0 : 1;
+		if (retired)
+			return 0;
 	}
 }

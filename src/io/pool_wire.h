@@ -6,6 +6,8 @@
 
 struct pool_head {
 	uint64_t seq; /* the reply carries that of its request. 64 bits keep the record behind it aligned */
+	uint64_t
+		retired; /* in a reply, 1: this is none, another helper is to be asked; this one wants to be replaced */
 };
 
 #endif

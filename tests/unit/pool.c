@@ -51,6 +51,27 @@ static int run_good(int fd, const void *arg)
 	return pool_serve(fd, do_task, NULL);
 }
 
+/* *state answers, then it retires. */
+static size_t do_few(void *state, const void *record, size_t len, void *reply)
+{
+	int *left = state;
+	return (*left)-- > 0 ? do_task(NULL, record, len, reply) : POOL_RETIRED;
+}
+
+static int run_few(int fd, const void *arg)
+{
+	int left = 5;
+	(void)arg;
+	return pool_serve(fd, do_few, &left);
+}
+
+static int run_none(int fd, const void *arg)
+{
+	int left = 0;
+	(void)arg;
+	return pool_serve(fd, do_few, &left);
+}
+
 static int run_stillborn(int fd, const void *arg)
 {
 	(void)fd, (void)arg;
@@ -101,7 +122,7 @@ static int run_undead(int fd, const void *arg)
 	return pool_serve(fd, do_task_as_shadow, NULL);
 }
 
-enum set { SET_GOOD, SET_STILLBORN, SET_LIAR, SET_SHORT, SET_UNDEAD };
+enum set { SET_GOOD, SET_STILLBORN, SET_LIAR, SET_SHORT, SET_UNDEAD, SET_FEW, SET_NONE };
 
 struct asked {
 	struct pool_request request;
@@ -203,6 +224,8 @@ static int set_up(void **state)
 		[SET_LIAR] = { .name = "liar", .uid = uid, .gid = 65534, .run = run_liar },
 		[SET_SHORT] = { .name = "short", .uid = uid, .gid = 65534, .run = run_short },
 		[SET_UNDEAD] = { .name = "undead", .uid = uid, .gid = 65534, .run = run_undead },
+		[SET_FEW] = { .name = "few", .uid = uid, .gid = 65534, .run = run_few },
+		[SET_NONE] = { .name = "none", .uid = uid, .gid = 65534, .run = run_none },
 	};
 	struct nursery_plan plan = { .sets = sets, .n = sizeof(sets) / sizeof(sets[0]) };
 	struct err err;
@@ -297,6 +320,30 @@ static void test_dies(void **state)
 		pool_close(fx.pool);
 		fx.pool = NULL;
 	}
+}
+
+/* Nothing is lost with a helper that retires. */
+static void test_retires(void **state)
+{
+	(void)state;
+	open_pool(SET_FEW, 2, 4, 100, SECONDS(60));
+	for (int i = 0; i < 60; i++)
+		ask_as('e', (uint32_t)i);
+	run_all();
+	assert_int_equal(failures(), 0);
+	assert_in_range(pool_stats(fx.pool).restarted, 60 / 5 - 2, 60);
+}
+
+/* Helpers that do nothing else are no helpers. */
+static void test_all_retire(void **state)
+{
+	(void)state;
+	open_pool(SET_NONE, 2, 4, 100, SECONDS(60));
+	for (int i = 0; i < 3; i++)
+		ask('e');
+	run_all();
+	assert_int_equal(failures(), 3);
+	assert_string_equal(fx.asked[0].why, "the helpers retire as soon as they are asked");
 }
 
 /* From outside, while idle and while busy; a helper's end is at most one question's loss. */
@@ -517,6 +564,8 @@ int main(void)
 		TEST(test_affinity),
 		TEST(test_large),
 		TEST(test_dies),
+		TEST(test_retires),
+		TEST(test_all_retire),
 		TEST(test_killed),
 		TEST(test_hangs),
 		TEST(test_queue_full),
