@@ -427,6 +427,7 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 	if (!nursery || !engine_open(&s->engine, c, nursery, err))
 		return false;
 	s->engine.listeners = &s->listeners;
+	start_signals(s); /* who sees that we listen may send one */
 	return bind_listeners(s, c, fresh, err) && give_up_rights(c, err);
 }
 
@@ -469,7 +470,6 @@ int command_serve(const struct command_line *line)
 		fprintf(stderr, "quotagate: %s\n", err.text);
 		return EXIT_USAGE;
 	}
-	start_signals(s);
 	if (!open_listeners(s, &fresh, &err)) {
 		fprintf(stderr, "quotagate: %s\n", err.text);
 		return EXIT_USAGE;
