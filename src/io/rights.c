@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -71,6 +72,14 @@ bool rights_keep_nursery(bool reader, struct err *err)
 	return caps_set(caps_get() & keep, err);
 }
 
+bool rights_hide(struct err *err)
+{
+	const struct rlimit none = { 0, 0 };
+	if (setrlimit(RLIMIT_CORE, &none) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+		return err_set(err, "cannot keep its memory to itself: %s", strerror(errno));
+	return true;
+}
+
 bool rights_drop_all(struct err *err)
 {
 	if (!caps_set(0, err))
@@ -92,7 +101,7 @@ static bool become(uid_t uid, gid_t gid, const gid_t *groups, size_t n, struct e
 
 bool rights_become(uid_t uid, gid_t gid, const gid_t *groups, size_t n, struct err *err)
 {
-	return become(uid, gid, groups, n, err) && rights_drop_all(err);
+	return bound_caps(0, err) && become(uid, gid, groups, n, err) && rights_drop_all(err);
 }
 
 bool rights_become_reader(gid_t gid, const gid_t *groups, size_t n, struct err *err)
