@@ -35,6 +35,11 @@ static struct limit limit_of(uint64_t octets, uint64_t messages)
 	return (struct limit){ .named = octets || messages, .octets = octets, .messages = (uint32_t)messages };
 }
 
+static bool is_confined(const struct config *c)
+{
+	return c->top->confine == CONFINE_AUTO;
+}
+
 static struct nursery_set set_of(const struct config *c, const struct config_helper *helper, const char *name,
 	int (*run)(int, const void *), const void *arg)
 {
@@ -43,7 +48,8 @@ static struct nursery_set set_of(const struct config *c, const struct config_hel
 		.gid = helper->gid,
 		.user = c->root ? helper->user : NULL,
 		.run = run,
-		.arg = arg };
+		.arg = arg,
+		.confine = is_confined(c) ? CONFINE_HELPER : CONFINE_NOTHING };
 }
 
 static void check_canary(struct config *c, const struct conf_section *s, const char *option, const char *address)
@@ -103,6 +109,7 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 		conf_complain(c->conf, s, "canary", "only the first %d stores may have one", ROUTE_CANARIES_MAX);
 	config_settle_helper(c, s, user, use, &store->helper);
 	c->sets[i] = set_of(c, &store->helper, s->title, type->run ? type->run : blocking_run, &store->blocking);
+	c->sets[i].reach = blocking_reach;
 	if (type->check && !type->check(s->own, &err)) {
 		conf_complain(c->conf, s, NULL, "%s", err.text);
 		return;
@@ -169,6 +176,7 @@ static void read_directories(struct config *c, enum config_use use)
 			.set = set };
 		config_settle_helper(c, s, o->helper.user, use, &d->helper);
 		c->sets[set] = set_of(c, &d->helper, s->title, asking_run, &d->asking);
+		c->sets[set].reach = asking_reach;
 		if (type->check && !type->check(s->own, &err))
 			conf_complain(c->conf, s, NULL, "%s", err.text);
 		c->route_directories[n++] = (struct route_directory){ .name = str_of(s->title),
@@ -317,6 +325,7 @@ static void read_notify(struct config *c, enum config_use use)
 	if (c->root && helper.uid == 0)
 		conf_complain(c->conf, s, "user", "what strangers cause to be run is not for root: say another user");
 	c->sets[c->notify.set] = set_of(c, &helper, "notify", notify_run, &c->notify);
+	c->sets[c->notify.set].confine = CONFINE_NOTHING;
 }
 
 /* What its helpers depend on. */
@@ -346,7 +355,7 @@ static void read_plan(struct config *c)
 {
 	static char text[SETTINGS_MAX];
 	struct buf b = BUF(text);
-	struct hash_key key = { 0, 0 };
+	struct hash_key key = { 0, (uint64_t)c->top->confine };
 	size_t n = 0;
 	for (size_t i = 0; i < c->route.n_stores; i++, n++)
 		put_helper(&b, &c->sets[n], c->route.stores[i].salt, c->stores[i].blocking.helpers,
@@ -359,7 +368,10 @@ static void read_plan(struct config *c)
 	if (b.full)
 		conf_complain(
 			c->conf, NULL, NULL, "too many stores: their settings are longer than %d octets", SETTINGS_MAX);
-	c->plan = (struct nursery_plan){ .sets = c->sets, .n = n, .digest = hash_of(&key, b.at, b.len) };
+	c->plan = (struct nursery_plan){ .sets = c->sets,
+		.n = n,
+		.confine = is_confined(c) ? CONFINE_NURSERY : CONFINE_NOTHING,
+		.digest = hash_of(&key, b.at, b.len) };
 }
 
 /* ---- all of it ---- */

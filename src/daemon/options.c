@@ -6,6 +6,7 @@
 #include "core/verdict.h"
 #include "io/endpoint.h"
 
+static const char *const confine_names[] = { "auto", "off", NULL };
 static const char *const limit_from_names[] = { "store", "config", NULL };
 static const char *const unknown_names[] = { "pass", "reject", "defer", NULL };
 static const char *const error_names[] = { "pass", "defer", NULL };
@@ -104,6 +105,11 @@ const struct opt options_top[] = {
 			"running daemon has cached and charged, and quotagate status what it has counted. 64 may be "
 			"connected "
 			"at once."),
+	ROW(options_top, confine, OPT_CHOICE, .choices = confine_names, .def = "auto",
+		.help = "Each process gives up the calls of the kernel that it does not need (seccomp), and helpers "
+			"that read files may open nothing outside of their store's directories (Landlock), as far as "
+			"the kernel offers it. off: for a machine whose libraries need more; the log says "
+			"event=forbidden-call then."),
 	OPT_END,
 };
 

@@ -5,8 +5,11 @@
 #include "base/opt.h"
 #include "base/time.h"
 
+enum confine_choice { CONFINE_AUTO, CONFINE_OFF };
+
 struct options_top {
 	const char *user, *pid_file, *control;
+	int confine; /* enum confine_choice */
 };
 
 struct options_listen {

@@ -5,6 +5,7 @@
 #include "daemon/commands.h"
 #include "daemon/listener.h"
 #include "daemon/pidfile.h"
+#include "io/confine.h"
 #include "io/inherited.h"
 #include "io/rights.h"
 #include "io/supervisor.h"
@@ -195,6 +196,10 @@ static void warn_restart(const struct config *was, const struct config *is)
 	if ((was->top->pid_file == NULL) != (is->top->pid_file == NULL) ||
 		(is->top->pid_file && strcmp(was->top->pid_file, is->top->pid_file) != 0))
 		log_line(LOG_LEVEL_WARNING, "event=reload note=\"pid_file changes at the next restart\"");
+	if (was->top->confine != is->top->confine)
+		log_line(LOG_LEVEL_WARNING,
+			"event=reload note=\"confine changes for helpers now, for the other processes at the next "
+			"restart\"");
 }
 
 /* The nursery that works by the new configuration: null with an empty err when the one at hand does. Stores with other
@@ -390,9 +395,22 @@ static bool give_up_rights(const struct config *c, struct err *err)
 		return err_set(err, "user %s is in more than %d groups", c->user, GROUPS_MAX);
 	if (c->root && !rights_become(c->uid, c->gid, groups, (size_t)n, err))
 		return false;
-	/* after the change of user, which resets the latter */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0)
+	/* hidden after the change of user, which undoes it */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return err_set(err, "cannot give up rights: %s", strerror(errno));
+	return rights_hide(err);
+}
+
+static bool confine_daemon(const struct config *c, struct err *err)
+{
+	char text[64];
+	struct buf held = BUF(text);
+	if (c->top->confine == CONFINE_OFF)
+		return true;
+	if (!confine(CONFINE_DAEMON, NULL, err))
+		return false;
+	confine_put(&held);
+	log_line(LOG_LEVEL_INFO, "event=confined %s", buf_z(&held));
 	return true;
 }
 
@@ -428,7 +446,7 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 		return false;
 	s->engine.listeners = &s->listeners;
 	start_signals(s); /* who sees that we listen may send one */
-	return bind_listeners(s, c, fresh, err) && give_up_rights(c, err);
+	return bind_listeners(s, c, fresh, err) && give_up_rights(c, err) && confine_daemon(c, err);
 }
 
 static void end(struct serve *s)
@@ -458,7 +476,7 @@ int command_serve(const struct command_line *line)
 	s->pid_fd = -1;
 	s->next_number = 1;
 	list_init(&s->listeners);
-	if (!inherited_open(&s->inherited, &err) || !supervisor_open(&s->supervisor, &err)) {
+	if (!rights_hide(&err) || !inherited_open(&s->inherited, &err) || !supervisor_open(&s->supervisor, &err)) {
 		fprintf(stderr, "quotagate: %s\n", err.text);
 		return EXIT_USAGE;
 	}

@@ -180,6 +180,13 @@ static size_t answer(const void *arg, void *state, const struct desk_question *q
 	return offsetof(struct report, rest) + note.len + targets.len;
 }
 
+void asking_reach(const void *arg, struct reach *reach)
+{
+	const struct asking_conf *conf = arg;
+	if (conf->type->reach)
+		conf->type->reach(conf->conf, reach);
+}
+
 int asking_run(int fd, const void *arg)
 {
 	const struct asking_conf *conf = arg;

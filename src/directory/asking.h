@@ -24,6 +24,9 @@ struct directory *asking_open(uv_loop_t *, struct nursery *, const struct asking
    tries it again and is answered LISTING_FAILED with its error as the note. */
 int asking_run(int fd, const void *arg);
 
+/* nursery_set.reach, with the same argument. */
+void asking_reach(const void *arg, struct reach *);
+
 /* Of a directory that asking_open() made. */
 struct pool_stats asking_stats(const struct directory *);
 

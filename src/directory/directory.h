@@ -14,12 +14,16 @@
 #include "core/mailbox.h"
 #include "core/target.h"
 
+struct reach;
+
 struct directory_type {
 	const char *name;
 	const struct opt *opts; /* its own options of the `directory` section */
 	size_t conf_size; /* octets of the struct they fill */
 	/* A look at the whole conf after the options are read (templates, combinations). May be null. */
 	bool (*check)(const void *conf, struct err *);
+	/* What a helper needs to get at (io/confine.h). Null: servers. */
+	void (*reach)(const void *conf, struct reach *);
 	void *(*open)(const void *conf, struct err *);
 	/* Who is behind the address (local part empty: a catch-all is looked for)? Appends targets (core/target.h) and returns
 	   LISTING_TARGETS, or says why not; the state is the directory's own (a connection, a file in memory). One line

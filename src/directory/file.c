@@ -9,6 +9,7 @@
 #include "directory/directory.h"
 #include "directory/file_conf.h"
 #include "directory/files.h"
+#include "io/confine.h"
 
 #include <errno.h>
 #include <pwd.h>
@@ -37,6 +38,20 @@ static bool add_all(struct files *f, const struct opt_list *paths, enum table_fo
 		if (!files_add(f, paths->at[i], form))
 			return false;
 	return true;
+}
+
+/* An alias may include any file, wherever the postmaster likes to have it. */
+static void file_reach(const void *conf, struct reach *reach)
+{
+	const struct file_conf *c = conf;
+	reach->files = true;
+	reach->users = c->system_users;
+	if (c->aliases.n || c->system_aliases.n)
+		reach_add(reach, STR("/"));
+	for (size_t i = 0; i < c->mailboxes.n; i++)
+		reach_add_file(reach, str_of(c->mailboxes.at[i]));
+	for (size_t i = 0; i < c->passwd.n; i++)
+		reach_add_file(reach, str_of(c->passwd.at[i]));
 }
 
 static void *file_open(const void *conf, struct err *err)
@@ -401,6 +416,7 @@ const struct directory_type file_directory = {
 	.opts = file_opts,
 	.conf_size = sizeof(struct file_conf),
 	.check = file_conf_check,
+	.reach = file_reach,
 	.open = file_open,
 	.ask = file_ask,
 	.close = file_close,

@@ -5,6 +5,7 @@
  */
 #include "io/brood.h"
 
+#include "io/confine.h"
 #include "io/log.h"
 #include "io/rights.h"
 
@@ -29,6 +30,8 @@ struct groups {
 	int n;
 };
 
+#define HELPER_DESCRIPTORS 1024
+
 struct brood {
 	int fd; /* to the daemon */
 	struct nursery_plan plan;
@@ -36,7 +39,10 @@ struct brood {
 	void *arg;
 	bool may_switch; /* to other users */
 	struct groups *groups; /* one per set */
-	pid_t *pids; /* helpers made and not reaped yet, the first `live` */
+	struct child {
+		pid_t pid;
+		const char *name; /* of its set */
+	} * children; /* helpers made and not reaped yet, the first `live` */
 	size_t live, room;
 };
 
@@ -121,6 +127,33 @@ static bool take_user(const struct brood *b, const struct nursery_set *s, const 
 			   : rights_become(s->uid, s->gid, g->ids, (size_t)g->n, err);
 }
 
+/* The daemon's limit is for its clients. */
+static void limit_descriptors(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return;
+	limit.rlim_max = limit.rlim_max < HELPER_DESCRIPTORS ? limit.rlim_max : HELPER_DESCRIPTORS;
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+/* For as long as the helper lives, which never returns: static. */
+static bool confine_helper(const struct nursery_set *s, struct err *err)
+{
+	static struct reach reach;
+	char text[64];
+	struct buf held = BUF(text);
+	reach_init(&reach);
+	if (s->confine == CONFINE_HELPER && s->reach)
+		s->reach(s->arg, &reach);
+	if (!confine(s->confine, &reach, err))
+		return false;
+	confine_put(&held);
+	log_line(LOG_LEVEL_DEBUG, "helper=%s pid=%ld event=confined %s", s->name, (long)getpid(), buf_z(&held));
+	return true;
+}
+
 /* The helper's process, from its birth to its end. */
 static _Noreturn void helper(const struct brood *b, size_t set, int fd, pid_t nursery)
 {
@@ -135,8 +168,13 @@ static _Noreturn void helper(const struct brood *b, size_t set, int fd, pid_t nu
 		_exit(1);
 	}
 	/* after the change of user, which resets both */
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || prctl(PR_SET_DUMPABLE, 0) != 0 || getppid() != nursery)
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != nursery)
 		_exit(1);
+	limit_descriptors();
+	if (!rights_hide(&err) || !confine_helper(s, &err)) {
+		log_line(LOG_LEVEL_ERROR, "helper=%s event=cannot-start reason=\"%s\"", s->name, err.text);
+		_exit(1);
+	}
 	int status = s->run(fd, s->arg);
 	log_flush();
 	_exit(status);
@@ -175,7 +213,7 @@ static void spawn(struct brood *b, const struct brood_request *r)
 	else if ((a.pid = fork_with_pair(&fd, &a.why)) == 0)
 		helper(b, r->set, fd, nursery);
 	else if (a.pid > 0)
-		b->pids[b->live++] = a.pid;
+		b->children[b->live++] = (struct child){ a.pid, b->plan.sets[r->set].name };
 	answer(b, &a, a.pid > 0 ? fd : -1);
 	if (a.pid > 0)
 		close(fd);
@@ -189,7 +227,7 @@ static void renew(struct brood *b, const struct brood_request *r)
 		err_set(&a.why, "this nursery cannot be renewed");
 	} else if ((a.pid = fork_with_pair(&fd, &a.why)) == 0) {
 		free(b->groups);
-		free(b->pids);
+		free(b->children);
 		brood_run(fd, NULL, b->reread, b->arg);
 	}
 	answer(b, &a, a.pid > 0 ? fd : -1);
@@ -200,8 +238,21 @@ static void renew(struct brood *b, const struct brood_request *r)
 static void end(const struct brood *b, pid_t pid)
 {
 	for (size_t i = 0; i < b->live; i++)
-		if (b->pids[i] == pid)
+		if (b->children[i].pid == pid)
 			kill(pid, SIGKILL);
+}
+
+static void tell_crash(const struct child *c, int signal)
+{
+	if (signal == SIGSYS)
+		log_line(LOG_LEVEL_ERROR,
+			"helper=%s pid=%ld event=forbidden-call note=\"it made a call that only an attacker, or a "
+			"library "
+			"that wants more than ours, makes, and was killed: the kernel's log has its number; see the "
+			"option confine\"",
+			c->name, (long)c->pid);
+	else if (signal != SIGKILL)
+		log_line(LOG_LEVEL_WARNING, "helper=%s pid=%ld event=crashed signal=%d", c->name, (long)c->pid, signal);
 }
 
 /* A pid leaves the table the moment it is reaped, before the kernel can give it to anybody else. */
@@ -210,12 +261,13 @@ static void reap(struct brood *b)
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-		if (WIFSIGNALED(status) && WTERMSIG(status) != SIGKILL)
-			log_line(LOG_LEVEL_WARNING, "helper pid=%ld event=crashed signal=%d", (long)pid,
-				WTERMSIG(status));
-		for (size_t i = 0; i < b->live; i++)
-			if (b->pids[i] == pid)
-				b->pids[i--] = b->pids[--b->live];
+		for (size_t i = 0; i < b->live; i++) {
+			if (b->children[i].pid != pid)
+				continue;
+			if (WIFSIGNALED(status))
+				tell_crash(&b->children[i], WTERMSIG(status));
+			b->children[i--] = b->children[--b->live];
+		}
 	}
 }
 
@@ -280,8 +332,8 @@ static bool prepare(struct brood *b, const struct nursery_plan *plan, struct err
 	b->may_switch = rights_may_switch();
 	b->room = b->plan.n * NURSERY_HELPERS;
 	b->groups = calloc(b->plan.n + 1, sizeof(*b->groups));
-	b->pids = calloc(b->room + 1, sizeof(*b->pids));
-	if (!b->groups || !b->pids)
+	b->children = calloc(b->room + 1, sizeof(*b->children));
+	if (!b->groups || !b->children)
 		return err_set(err, "no memory for the nursery");
 	for (size_t i = 0; i < b->plan.n; i++)
 		if (!settle_set(b, &b->plan.sets[i], &b->groups[i], err))
@@ -289,7 +341,7 @@ static bool prepare(struct brood *b, const struct nursery_plan *plan, struct err
 	bool reader = false;
 	for (size_t i = 0; i < b->plan.n && b->may_switch; i++)
 		reader = reader || b->plan.sets[i].uid == 0;
-	return rights_keep_nursery(reader, err);
+	return rights_keep_nursery(reader, err) && rights_hide(err) && confine(b->plan.confine, NULL, err);
 }
 
 _Noreturn void brood_run(int fd, const struct nursery_plan *plan, nursery_reread *reread, void *arg)
@@ -302,12 +354,11 @@ _Noreturn void brood_run(int fd, const struct nursery_plan *plan, nursery_reread
 	set_title("nursery");
 	umask(077);
 	bool good = prepare(&b, plan, &ready.why);
-	prctl(PR_SET_DUMPABLE, 0);
 	ready.digest = b.plan.digest;
 	if (answer(&b, &ready, -1) && good)
 		serve(&b);
 	for (size_t i = 0; i < b.live; i++)
-		kill(b.pids[i], SIGKILL);
+		kill(b.children[i].pid, SIGKILL);
 	log_flush();
 	_exit(0);
 }

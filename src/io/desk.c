@@ -1,5 +1,6 @@
 #include "io/desk.h"
 
+#include "io/confine.h"
 #include "io/log.h"
 
 #include <assert.h>
@@ -188,6 +189,8 @@ static size_t answer(void *state, const void *record, size_t len, void *reply)
 	const struct desk_service *s = clerk->service;
 	struct desk_question q;
 	struct err err = { "" };
+	if (confine_outdated())
+		return POOL_RETIRED;
 	if (!paper_get(record, len, &q))
 		return s->answer(s->arg, NULL, NULL, "the question makes no sense", reply);
 	if (!clerk->state)

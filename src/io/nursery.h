@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "base/hash.h"
+#include "io/confine.h"
 
 #include <stddef.h>
 #include <sys/types.h>
@@ -34,12 +35,16 @@ struct nursery_set {
 	/* The helper's whole life. `fd` is its end of a SOCK_SEQPACKET pair. Returns the exit status. */
 	int (*run)(int fd, const void *arg);
 	const void *arg;
+	enum confine_kind confine; /* before run() */
+	/* CONFINE_HELPER: tells what the helper needs; *reach is empty. Null: servers, see struct reach. */
+	void (*reach)(const void *arg, struct reach *);
 };
 
 /* What all sets do. */
 struct nursery_plan {
 	const struct nursery_set *sets;
 	size_t n;
+	enum confine_kind confine; /* the nursery itself */
 	struct hash digest; /* of all that the plan depends on: equal digests, equal plans. Compared by the caller */
 };
 

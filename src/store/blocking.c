@@ -198,6 +198,13 @@ static size_t answer(const void *arg, void *state, const struct desk_question *q
 	return offsetof(struct report, note) + note.len;
 }
 
+void blocking_reach(const void *arg, struct reach *reach)
+{
+	const struct blocking_conf *conf = arg;
+	if (conf->type->reach)
+		conf->type->reach(conf->conf, reach);
+}
+
 int blocking_run(int fd, const void *arg)
 {
 	const struct blocking_conf *conf = arg;

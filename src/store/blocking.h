@@ -27,6 +27,9 @@ struct store *blocking_open(uv_loop_t *, struct nursery *, const struct blocking
    tries it again and is answered FACTS_FAILED with its error as the note. */
 int blocking_run(int fd, const void *arg);
 
+/* nursery_set.reach, with the same argument. */
+void blocking_reach(const void *arg, struct reach *);
+
 /* Of a store that blocking_open() made: its store_type.helpers. */
 struct pool_stats blocking_stats(const struct store *);
 

@@ -98,6 +98,14 @@ static bool maildir_survey(const void *conf, struct buf *warning)
 	return s.foreign > 0;
 }
 
+static void maildir_reach(const void *conf, struct reach *reach)
+{
+	const struct maildir_conf *c = conf;
+	place_reach(c->path, c->roots, reach);
+	if (c->control)
+		place_reach(c->control, c->roots, reach);
+}
+
 static void maildir_close(void *state)
 {
 	struct maildir *m = state;
@@ -168,6 +176,7 @@ const struct store_kind maildir_type = {
 	.prepare = maildir_prepare,
 	.survey = maildir_survey,
 	.told_domain = maildir_told_domain,
+	.reach = maildir_reach,
 	.open = maildir_open,
 	.ask = maildir_ask,
 	.close = maildir_close,

@@ -55,6 +55,16 @@ static bool mbox_told_domain(const void *conf)
 	return place_told_domain(c->path) || place_told_domain(c->inbox);
 }
 
+/* Whether a file that is not there is an empty mailbox, the users of this machine tell. */
+static void mbox_reach(const void *conf, struct reach *reach)
+{
+	const struct mbox_conf *c = conf;
+	place_reach(c->path, c->roots, reach);
+	if (c->inbox)
+		place_reach(c->inbox, c->roots, reach);
+	reach->users = reach->users || !mbox_told_domain(conf);
+}
+
 static void mbox_close(void *state)
 {
 	struct mbox *m = state;
@@ -169,6 +179,7 @@ const struct store_kind mbox_type = {
 	.conf_size = sizeof(struct mbox_conf),
 	.rule = RULE_FITS,
 	.told_domain = mbox_told_domain,
+	.reach = mbox_reach,
 	.open = mbox_open,
 	.ask = mbox_ask,
 	.close = mbox_close,

@@ -43,6 +43,14 @@ struct path {
 	struct maildirpp maildirpp;
 };
 
+static void path_reach(const void *conf, struct reach *reach)
+{
+	const struct path_conf *c = conf;
+	reach->files = true;
+	for (size_t i = 0; i < c->roots.n; i++)
+		reach_add(reach, str_of(c->roots.at[i]));
+}
+
 static void path_close(void *state)
 {
 	struct path *p = state;
@@ -167,6 +175,7 @@ const struct store_kind path_type = {
 	.opts = rows,
 	.conf_size = sizeof(struct path_conf),
 	.rule = RULE_EXIM,
+	.reach = path_reach,
 	.open = path_open,
 	.ask = path_ask,
 	.close = path_close,

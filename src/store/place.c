@@ -56,9 +56,31 @@ static size_t root_length(struct str template)
 	return slash;
 }
 
-bool place_init(struct place *p, const char *template, struct opt_list roots, struct err *err)
+/* Only plain text and %% stand before the first variable. False when it is longer than a path may be. */
+static bool put_root(struct buf *root, const char *template)
 {
 	static const struct mailbox nobody;
+	size_t len = root_length(str_of(template));
+	return template_expand(root, (struct str){ template, len ? len : 1 }, &nobody, template_put_path);
+}
+
+void place_reach(const char *template, struct opt_list roots, struct reach *reach)
+{
+	char path[PATH_MAX];
+	struct buf root = BUF(path);
+	bool home = str_starts(str_of(template), STR("%h"));
+	reach->files = true;
+	reach->users = reach->users || home;
+	if (home)
+		reach_add(reach, STR("/"));
+	else if (put_root(&root, template))
+		reach_add(reach, buf_str(&root));
+	for (size_t i = 0; i < roots.n; i++)
+		reach_add(reach, str_of(roots.at[i]));
+}
+
+bool place_init(struct place *p, const char *template, struct opt_list roots, struct err *err)
+{
 	char path[PATH_MAX];
 	struct buf root = BUF(path);
 	struct str whole = str_of(template);
@@ -70,8 +92,7 @@ bool place_init(struct place *p, const char *template, struct opt_list roots, st
 	p->beneath = (struct beneath){ .fd = -1 };
 	if (p->home)
 		return true;
-	/* No variable is in there, only plain text and %%. */
-	if (!template_expand(&root, (struct str){ template, len ? len : 1 }, &nobody, template_put_path))
+	if (!put_root(&root, template))
 		return err_set(err, "%.100s: the path is too long", template);
 	const char *z = buf_z(&root);
 	if (!beneath_init(&p->beneath, z, p->roots, p->n_roots))

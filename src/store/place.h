@@ -11,6 +11,7 @@
 #include "core/facts.h"
 #include "core/mailbox.h"
 #include "io/beneath.h"
+#include "io/confine.h"
 
 /* The longest name below the root, with its NUL. */
 #define PLACE_NAME_MAX 2048
@@ -36,6 +37,9 @@ bool place_told_domain(const char *template);
 /* The template and the roots must outlive the place. Opens nothing: what is missing now may be mounted later. */
 bool place_init(struct place *, const char *template, struct opt_list roots, struct err *);
 void place_done(struct place *);
+
+/* What of the files such a place needs; the places of users' homes are everywhere. */
+void place_reach(const char *template, struct opt_list roots, struct reach *);
 
 /* Opens the root and makes the mailbox's name below it, in place->name. False when that could not be done: facts->state and
    note tell why, FACTS_NO_MAILBOX when no mailbox can have that name or the user has no home, else FACTS_FAILED. */

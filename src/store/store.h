@@ -14,6 +14,7 @@
 
 struct blocking_conf;
 struct nursery;
+struct reach;
 struct pool_stats;
 struct uv_loop_s;
 
@@ -46,6 +47,8 @@ struct store_kind {
 	   (`arg` is a const struct blocking_conf). Both null: open, ask and close are called in helpers. */
 	struct store *(*attach)(struct uv_loop_s *, struct nursery *, const struct blocking_conf *, struct err *);
 	int (*run)(int fd, const void *arg);
+	/* What a helper needs to get at (io/confine.h). Null: servers. */
+	void (*reach)(const void *conf, struct reach *);
 	void *(*open)(const void *conf, struct err *);
 	/* Fills facts (state, source, firm, figures); `firm` asks for facts fit to refuse on, whatever they cost. One line
 	   into `note`: what was read, or why it could not be told. */

@@ -1,0 +1,180 @@
+"""What each of our processes may do: capabilities, no_new_privs, seccomp and Landlock as the kernel shows them.
+
+What a confined process can still do is tried from within by tests/unit/confine.c, for every kind of process.
+"""
+import os
+import re
+import signal
+import subprocess
+
+import pytest
+
+from enclosure import USERS, free_port, mbox, owned, until
+
+FULL, OK = "full@example.org", "ok@example.org"
+READ_SEARCH, KILL, SETGID, SETUID = 1 << 2, 1 << 5, 1 << 6, 1 << 7
+THREE = KILL | SETGID | SETUID
+
+
+@pytest.fixture
+def configuration(mail):
+    """Nothing is cached: each answer comes from a helper."""
+    mbox(mail / "example.org" / "full", 205_000)
+    mbox(mail / "example.org" / "ok", 0)
+    address = f"inet:127.0.0.1:{free_port()}"
+
+    def make(top="", user="user = vmail", path=mail):
+        return (f'{top}\nlisten mta {{ protocol = policy  address = "{address}" }}\n'
+                f'store boxes {{ type = mbox  path = "{path}/%d/%n"  limit = 200k  {user}  helpers = 2 }}\n'
+                f"store homes {{ type = maildir  path = \"%h/Maildir\"  {user}  helpers = 1 }}\n"
+                "domain example.org { store = boxes }\ncache { ttl_low = 0  ttl_mid = 0  ttl_high = 0  ttl_none = 0 }\n")
+    return make
+
+
+@pytest.fixture
+def mail(folder):
+    """With a folder for the domain: the root itself can be taken away and come back."""
+    return owned(owned(folder / "mail", "vmail") / "example.org", "vmail").parent
+
+
+def status(pid):
+    with open(f"/proc/{pid}/status") as text:
+        return dict(re.findall(r"^(\w+):\s*(.*)$", text.read(), re.M))
+
+
+def caps(pid):
+    return {name: int(value, 16) for name, value in status(pid).items() if name.startswith("Cap")}
+
+
+def answer(gate, recipient=FULL):
+    with gate.policy() as client:
+        return client.ask(recipient)
+
+
+def processes(gate, helpers=3):
+    """The daemon, the nursery, its helpers."""
+    nursery = [pid for pid, (parent, _) in gate.family().items() if parent == gate.pid()]
+    assert len(nursery) == 1
+    return gate.pid(), nursery[0], until(lambda: len(found := gate.helpers()) == helpers and list(found), "helpers")
+
+
+def confined(gate):
+    """All that the kernel offers to them: said by the daemon, which asked."""
+    gate.says("event=confined")
+    return re.search(r"event=confined seccomp=(\S+) landlock=(\S+)", gate.said()).groups()
+
+
+def assert_hidden(pid):
+    """No core file, nobody of the same user looks into its memory, and exec gives no right."""
+    with open(f"/proc/{pid}/limits") as limits:
+        assert re.search(r"^Max core file size\s+0\s+0\s", limits.read(), re.M)
+    assert os.stat(f"/proc/{pid}/mem").st_uid == 0
+    assert status(pid)["NoNewPrivs"] == "1"
+
+
+def test_rights_of_the_daemon_and_its_family(quotagate, configuration):
+    gate = quotagate(configuration())
+    daemon, nursery, helpers = processes(gate)
+    nothing = {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapBnd": 0, "CapAmb": 0}
+    assert caps(daemon) == nothing
+    assert caps(nursery) == {"CapInh": 0, "CapPrm": THREE, "CapEff": THREE, "CapBnd": THREE, "CapAmb": 0}
+    for pid in helpers:
+        assert caps(pid) == {**nothing, "CapBnd": THREE}  # which no_new_privs keeps out of reach
+    for pid in (daemon, nursery, *helpers):
+        assert_hidden(pid)
+
+
+def test_only_a_store_read_as_root_has_the_right_to_read_all(quotagate, configuration):
+    gate = quotagate(configuration(user="user = root"))
+    _, nursery, helpers = processes(gate)
+    assert caps(nursery)["CapEff"] == THREE | READ_SEARCH
+    for pid in helpers:
+        assert caps(pid)["CapEff"] == caps(pid)["CapPrm"] == READ_SEARCH
+        assert_hidden(pid)
+
+
+def test_each_process_is_confined(quotagate, configuration):
+    gate = quotagate(configuration(top="log { level = debug }"))
+    daemon, nursery, helpers = processes(gate)
+    seccomp, landlock = confined(gate)
+    for pid in (daemon, nursery, *helpers):
+        assert status(pid)["Seccomp"] == ("2" if seccomp == "yes" else "0")
+    for pid in helpers:
+        gate.says(rf"helper=\w+ pid={pid} event=confined seccomp={seccomp} landlock={landlock}")
+
+
+def test_confine_off(quotagate, configuration):
+    gate = quotagate(configuration(top="confine = off"))
+    daemon, nursery, helpers = processes(gate)
+    for pid in (daemon, nursery, *helpers):
+        assert status(pid)["Seccomp"] == "0"
+        assert_hidden(pid)
+    assert "event=confined" not in gate.said()
+
+
+def test_the_log_names_the_helper_that_made_a_forbidden_call(quotagate, configuration):
+    """Its end as the kernel would bring it about."""
+    gate = quotagate(configuration())
+    for pid in processes(gate)[2]:
+        os.kill(pid, signal.SIGSYS)
+        gate.says(rf"helper=(boxes|homes) pid={pid} event=forbidden-call")
+    assert answer(gate).startswith("452 ")  # others were made
+
+
+def test_what_a_reload_confines(quotagate, configuration):
+    debug = "log { level = debug }"
+    gate = quotagate(configuration(top="confine = off" + "\n" + debug))
+    processes(gate)
+    gate.reload(configuration(top=debug))
+    gate.says("event=reloaded")
+    gate.says("confine changes for helpers now")
+    assert status(gate.pid())["Seccomp"] == "0"
+    gate.says(r"(?s)(helper=\w+ pid=\d+ event=confined seccomp=yes.*){3}")
+
+
+@pytest.mark.parametrize("confine", ["auto", "off"])
+def test_a_root_that_comes_later(quotagate, configuration, mail, confine):
+    """Nobody's question is lost to a helper that was confined to what was not there."""
+    aside = mail.with_name("aside")
+    mail.rename(aside)
+    gate = quotagate(configuration(top=f"confine = {confine}"))
+    assert answer(gate) == "DUNNO"
+    aside.rename(mail)
+    for _ in range(4):
+        assert answer(gate).startswith("452 ")
+
+
+def test_a_root_that_is_replaced(quotagate, configuration, mail):
+    gate = quotagate(configuration())
+    assert answer(gate).startswith("452 ")
+    mail.rename(mail.with_name("old"))
+    new = owned(owned(mail, "vmail") / "example.org", "vmail")
+    mbox(new / "full", 1)
+    mbox(new / "ok", 205_000)
+    for _ in range(4):
+        assert answer(gate) == "DUNNO"
+        assert answer(gate, OK).startswith("452 ")
+
+
+def test_a_disk_that_is_mounted_over_the_root(quotagate, configuration, mail, folder):
+    gate = quotagate(configuration())
+    disk = owned(owned(folder / "disk", "vmail") / "example.org", "vmail").parent
+    mbox(disk / "example.org" / "full", 1)
+    assert answer(gate).startswith("452 ")
+    subprocess.run(["nsenter", f"--mount=/proc/{gate.pid()}/ns/mnt", "mount", "--bind", disk, mail], check=True)
+    for _ in range(4):
+        assert answer(gate) == "DUNNO"
+
+
+def test_one_user_for_everything(idle_quotagate, configuration):
+    """Started without any right, as packaging/quotagate.service does it."""
+    gate = idle_quotagate(configuration(user=""))
+    gate.enclosed += ["setpriv", "--reuid", "vmail", "--regid", "vmail", "--clear-groups", "--inh-caps=-all",
+                      "--bounding-set=-all", "--no-new-privs"]
+    gate.start()
+    daemon, nursery, helpers = processes(gate)
+    for pid in (daemon, nursery, *helpers):
+        assert set(caps(pid).values()) == {0}
+        assert status(pid)["Uid"].split()[1] == str(USERS["vmail"])
+        assert_hidden(pid)
+    assert answer(gate).startswith("452 ")
