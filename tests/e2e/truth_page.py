@@ -95,11 +95,11 @@ class Report:
         return text
 
     def others(self, trials):
-        text = table("asked how", "store", "#asked", "#right", *(f"#{what}" for what in WRONG))
-        for trial in trials:
-            for _, store, tally in self.rows(trial):
-                text += row(trial, store.name, tally.asked(), tally.agreed, tally.fitted, tally.bounced)
-        return text
+        """Of each store and trial the two kinds of wrong verdicts, of how many."""
+        found = {(trial, store.name): f"{tally.fitted} + {tally.bounced} of {tally.asked()}"
+                 for trial in trials for _, store, tally in self.rows(trial)}
+        return table("store", *(f"#{trial}" for trial in trials)) + "".join(
+            row(name, *(found.get((trial, name), "") for trial in trials)) for name in self.stores)
 
     def behind(self):
         text = table("MTA", "store", "#taken", "#refused", "#bounces", "#taken without the check", "#bounces without it")
