@@ -123,9 +123,11 @@ def test_lmtp_faults(gate, faulty, fault):
     ("another word", b"5:WHAT?,", "WHAT?"),
     ("temporary", b"20:TEMP no disk, sorry ,", "TEMP no disk, sorry"),
     ("timeout", b"12:TIMEOUT slow,", "TIMEOUT slow"),
+    ("megabytes", b"x", "its answer is no netstring: xxx"),
 ])
 def test_socketmap_faults(gate, faulty, fault, reply, note):
-    faulty.behave = (lambda c: c.recv(100)) if reply is None else (lambda c: socketmap(c, reply))
+    many = 5_000_000 if fault == "megabytes" else 1
+    faulty.behave = (lambda c: c.recv(100)) if reply is None else (lambda c: socketmap(c, reply * many))
     daemon = gate("socketmap")
     if fault == "two answers":  # the first one counts, and the connection is not used again
         assert [verdict(daemon, instance=str(n)) for n in range(3)] == ["DUNNO"] * 3
@@ -136,7 +138,7 @@ def test_socketmap_faults(gate, faulty, fault, reply, note):
         assert verdict(daemon).startswith("451 4.3.0")
 
 
-@pytest.mark.parametrize("reply,answer,note", ids=range(11), argvalues=[
+@pytest.mark.parametrize("reply,answer,note", ids=range(13), argvalues=[
     (b"action=\n\n", "552 5.2.3", ""),
     (b"action=DUNNO\n\n", "DUNNO", ""),
     (b"action=452 4.2.2 full\n\n", "452 4.2.2", ""),
@@ -148,9 +150,11 @@ def test_socketmap_faults(gate, faulty, fault, reply, note):
     (b"other=attribute\n\n", "451 4.3.0", "none of a policy server"),
     (b"action=" + b"x" * 100_000, "451 4.3.0", "none of a policy server"),
     (b"action=half", "451 4.3.0", "no answer in 500 ms"),
+    (b"a=b\n" * 1_000_000, "451 4.3.0", "none of a policy server"),
+    (None, "451 4.3.0", "it closed the connection"),
 ])
 def test_quota_status_answers(gate, faulty, reply, answer, note):
-    faulty.behave = lambda c: socketmap(c, reply)
+    faulty.behave = lambda c: socketmap(c, reply) if reply else c.recv(100)
     daemon = gate("quota-status")
     assert verdict(daemon).startswith(answer)
     if note:

@@ -481,6 +481,19 @@ def test_certificates_are_checked(frontend, web, fake, mute, key, folder):
     assert re.search("http: .*certificate", gate.check(FULL).stdout)
 
 
+@pytest.mark.parametrize("names,days,want", [("IP:127.0.0.1", -1, "expired"), ("DNS:elsewhere.example", 2, "match")])
+def test_certificates_that_will_not_do(frontend, web, fake, mute, key, folder, names, days, want):
+    certificates = Certificates(folder)
+    certificates.renew(names, days)
+    certificates.authority.chmod(0o644)
+    certificates.folder.chmod(0o755)
+    place = web(lambda method, path, headers, body: (200, fake.reply(body)), certificates).place
+    gate = frontend(mute, f'timeout = 50ms  http = "{place}"  {key.option}  ca_file = "{certificates.authority}"')
+    with gate.policy() as mta:
+        assert mta.ask(FULL, size=1000).startswith("451 4.3.0 ")
+    gate.says(f"event=no-answer store=far .*{want}")
+
+
 # ---- quota.cgi ----
 
 def cgi(usage, quota, more=""):
