@@ -27,6 +27,7 @@ struct serve {
 	char *file;
 	enum config_use use; /* as it was at the start */
 	struct safe safe;
+	struct config *of_nursery; /* in a nursery that was renewed: what it has read; its plan looks into it */
 	struct engine engine;
 	struct list listeners;
 	struct inherited inherited;
@@ -68,12 +69,17 @@ static void raise_descriptors(const struct config *c)
 
 static bool reread(void *arg, struct nursery_plan *plan, struct err *err)
 {
-	const struct serve *s = arg;
+	struct serve *s = arg;
 	struct config *c = config_read(s->file, s->use, NULL);
 	if (!c)
 		return err_set(err, "out of memory");
-	if (conf_errors(c->conf))
-		return err_set(err, "%s", conf_error(c->conf, 0));
+	if (conf_errors(c->conf)) {
+		err_set(err, "%s", conf_error(c->conf, 0));
+		config_put(c);
+		return false;
+	}
+	config_put(s->of_nursery); /* that of the nursery which made this one */
+	s->of_nursery = c;
 	*plan = c->plan;
 	return true;
 }

@@ -44,6 +44,7 @@ struct brood {
 		const char *name; /* of its set */
 	} * children; /* helpers made and not reaped yet, the first `live` */
 	size_t live, room;
+	int heir; /* in the process of a successor: its socket to the daemon; else -1 */
 };
 
 static void on_child(int sig)
@@ -226,9 +227,8 @@ static void renew(struct brood *b, const struct brood_request *r)
 	if (!b->reread) {
 		err_set(&a.why, "this nursery cannot be renewed");
 	} else if ((a.pid = fork_with_pair(&fd, &a.why)) == 0) {
-		free(b->groups);
-		free(b->children);
-		brood_run(fd, NULL, b->reread, b->arg);
+		b->heir = fd;
+		return;
 	}
 	answer(b, &a, a.pid > 0 ? fd : -1);
 	if (a.pid > 0)
@@ -303,7 +303,7 @@ static void serve(struct brood *b)
 		log_flush();
 		if (ppoll(&p, 1, NULL, &none) < 0)
 			p.revents = 0;
-	} while (!p.revents || serve_one(b));
+	} while (!p.revents || (serve_one(b) && b->heir < 0));
 }
 
 /* A set's user, when this process has the right to become it, and the groups of that user. */
@@ -344,9 +344,11 @@ static bool prepare(struct brood *b, const struct nursery_plan *plan, struct err
 	return rights_keep_nursery(reader, err) && rights_hide(err) && confine(b->plan.confine, NULL, err);
 }
 
-_Noreturn void brood_run(int fd, const struct nursery_plan *plan, nursery_reread *reread, void *arg)
+/* The life of one nursery. Returns only in the process of its successor, which lives by the socket that is returned: by a
+   return, lest the stack grow with each of them. */
+static int live(int fd, const struct nursery_plan *plan, nursery_reread *reread, void *arg)
 {
-	struct brood b = { .reread = reread, .arg = arg };
+	struct brood b = { .reread = reread, .arg = arg, .heir = -1 };
 	struct brood_answer ready = { .pid = getpid() };
 	log_forked();
 	reset_signals();
@@ -357,8 +359,19 @@ _Noreturn void brood_run(int fd, const struct nursery_plan *plan, nursery_reread
 	ready.digest = b.plan.digest;
 	if (answer(&b, &ready, -1) && good)
 		serve(&b);
+	if (b.heir >= 0) {
+		free(b.groups);
+		free(b.children);
+		return b.heir;
+	}
 	for (size_t i = 0; i < b.live; i++)
 		kill(b.children[i].pid, SIGKILL);
 	log_flush();
 	_exit(0);
+}
+
+_Noreturn void brood_run(int fd, const struct nursery_plan *plan, nursery_reread *reread, void *arg)
+{
+	for (;; plan = NULL)
+		fd = live(fd, plan, reread, arg);
 }
