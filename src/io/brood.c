@@ -277,7 +277,7 @@ static bool serve_one(struct brood *b)
 	struct brood_request r;
 	ssize_t n = recv(b->fd, &r, sizeof(r), MSG_DONTWAIT | MSG_TRUNC);
 	if (n <= 0)
-		return n < 0 && (errno == EAGAIN || errno == EINTR);
+		return n < 0 && (errno == EAGAIN || errno == EINTR || errno == ENOMEM || errno == ENOBUFS);
 	if (n != (ssize_t)sizeof(r))
 		return true;
 	switch ((enum brood_op)r.op) {
