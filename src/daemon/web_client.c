@@ -211,8 +211,10 @@ static bool take_head(struct web_client *c, const char *method, const char *vers
 	r->begun = true;
 	if (fault)
 		web_reproach(c, status, fault);
-	else if (!r->target)
+	else if (r->sent_len > WEB_TARGET_MAX)
 		web_reproach(c, MHD_HTTP_URI_TOO_LONG, "the address is too long");
+	else if (!r->target)
+		return false;
 	else
 		web_route(c, &head);
 	if (!r->status && head.length > r->body_max)

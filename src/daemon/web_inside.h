@@ -77,7 +77,7 @@ struct web_request {
 	const struct web_route *route;
 	const char *sent_target; /* where it is with the library, which writes over it; as many octets as: */
 	size_t sent_len;
-	char *target; /* a copy, sent_len octets; null: it is too long */
+	char *target; /* a copy, sent_len octets; null: it is too long, or no memory */
 	struct str path, query; /* of the target */
 	char *body; /* null: none is coming */
 	size_t body_len, body_size, body_max; /* octets that are here, that are coming, that may come */
