@@ -7,11 +7,13 @@
 #include "daemon/pidfile.h"
 #include "io/confine.h"
 #include "io/inherited.h"
+#include "io/loop.h"
 #include "io/rights.h"
 #include "io/supervisor.h"
 
 #include <errno.h>
 #include <grp.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,14 +49,20 @@ struct serve {
 /* For what is open besides clients: sockets that listen, helpers, the log. */
 #define DESCRIPTORS_OF_OURS 512
 
-/* Each client takes one. A process has 1024 unless it asks for more, and past that libuv closes clients silently. */
-static void raise_descriptors(const struct config *c)
+static rlim_t wanted_descriptors(const struct config *c)
 {
-	struct rlimit limit;
 	rlim_t wanted = DESCRIPTORS_OF_OURS;
 	for (size_t i = 0; i < c->n_listeners; i++)
 		if (c->listeners[i].endpoint.family != ENDPOINT_UDP)
 			wanted += c->listeners[i].options->max_clients;
+	return wanted;
+}
+
+/* Each client takes one. A process has 1024 unless it asks for more, and past that libuv closes clients silently. */
+static void raise_descriptors(const struct config *c)
+{
+	const rlim_t wanted = wanted_descriptors(c);
+	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
 		return;
 	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
@@ -63,6 +71,16 @@ static void raise_descriptors(const struct config *c)
 			"event=few-descriptors limit=%llu wanted=%llu note=\"not all listeners can "
 			"have max_clients at once: raise the limit of open files (ulimit -n), or lower these\"",
 			(unsigned long long)limit.rlim_cur, (unsigned long long)wanted);
+}
+
+/* The loop's part: later there may be no memory for it, and libuv would end the process. */
+static bool reserve_descriptors(struct serve *s, const struct config *c)
+{
+	struct rlimit limit;
+	rlim_t wanted = wanted_descriptors(c);
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted)
+		wanted = limit.rlim_cur;
+	return loop_reserve(&s->engine.loop, wanted < INT_MAX ? (int)wanted : INT_MAX);
 }
 
 /* ---- configuration, as the helpers read it again at a reload ---- */
@@ -308,6 +326,7 @@ static void reload(struct serve *s)
 	if (applied) {
 		safe_sweep(&s->safe);
 		raise_descriptors(c);
+		reserve_descriptors(s, c);
 		log_line(LOG_LEVEL_INFO, "event=reloaded file=%s", s->file);
 	} else {
 		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\" note=\"the old configuration stays\"",
@@ -452,6 +471,8 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 		return false;
 	s->engine.listeners = &s->listeners;
 	start_signals(s); /* who sees that we listen may send one */
+	if (!reserve_descriptors(s, c))
+		return err_set(err, "no memory for so many clients");
 	return bind_listeners(s, c, fresh, err) && give_up_rights(c, err) && confine_daemon(c, err);
 }
 

@@ -1,6 +1,7 @@
 #include "daemon/web.h"
 
 #include "daemon/web_inside.h"
+#include "io/loop.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -51,6 +52,17 @@ static void on_door(uv_poll_t *door, int status, int events)
 		if (fd < 0 && errno != ECONNABORTED && errno != EINTR)
 			return;
 	}
+}
+
+/* 0 or an error of libuv. */
+static int open_door(struct web *w)
+{
+	int n = uv_poll_start(&w->door, UV_READABLE, on_door);
+	if (n == 0 && !loop_watches(w->door.loop, w->fd)) {
+		n = uv_translate_sys_error(errno);
+		uv_poll_stop(&w->door);
+	}
+	return n;
 }
 
 void web_closed(struct web *w)
@@ -126,7 +138,7 @@ static bool kind_open(struct listener *l, int fd, struct err *err)
 		return err_set(err, "no handle for the socket: %s", uv_strerror(n));
 	}
 	bool started = take_over(w, err);
-	n = started ? uv_poll_start(&w->door, UV_READABLE, on_door) : 0;
+	n = started ? open_door(w) : 0;
 	if (started && n == 0)
 		return true;
 	if (started)
@@ -182,7 +194,7 @@ static void kind_expire(struct listener *l, msec now)
 	expire(&l->idle, now - l->spec->options->idle);
 	expire(&l->busy, now - l->spec->options->request_timeout);
 	if (w->door_shut && !l->closing)
-		w->door_shut = uv_poll_start(&w->door, UV_READABLE, on_door) != 0;
+		w->door_shut = open_door(w) != 0;
 }
 
 static void kind_done(struct listener *l)

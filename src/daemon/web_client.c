@@ -5,6 +5,8 @@
  */
 #include "daemon/web_inside.h"
 
+#include "io/loop.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -122,7 +124,7 @@ static void on_input(uv_poll_t *, int status, int events);
 static void wait_for_input(struct web_client *c)
 {
 	move_to(c, WEB_IDLE);
-	if (uv_poll_start(&c->watch, UV_READABLE, on_input) != 0)
+	if (uv_poll_start(&c->watch, UV_READABLE, on_input) != 0 || !loop_watches(c->watch.loop, c->fd))
 		close_now(c);
 }
 

@@ -6,6 +6,7 @@
 #include "io/crew.h"
 
 #include "io/log.h"
+#include "io/loop.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,6 +125,12 @@ static void not_made(struct pool *p, struct post *post, const char *why)
 			p->posts[i].due = post->due;
 }
 
+static bool init_poll(struct pool_helper *h, uv_loop_t *loop, int fd, struct err *err)
+{
+	int n = uv_poll_init(loop, &h->poll, fd);
+	return n == 0 || err_set(err, "its socket cannot be watched: %s", uv_strerror(n));
+}
+
 void crew_fill(struct pool *p, struct post *post)
 {
 	struct err err;
@@ -131,6 +138,11 @@ void crew_fill(struct pool *p, struct post *post)
 	int fd = h ? nursery_spawn(p->nursery, p->conf.set, &h->pid, &err) : -1;
 	if (!h)
 		err_set(&err, "no memory");
+	if (fd >= 0 && !init_poll(h, p->loop, fd, &err)) {
+		nursery_end(p->nursery, h->pid);
+		close(fd);
+		fd = -1;
+	}
 	if (fd < 0) {
 		free(h);
 		not_made(p, post, err.text);
@@ -140,7 +152,6 @@ void crew_fill(struct pool *p, struct post *post)
 	h->post = post;
 	h->fd = fd;
 	list_init(&h->link);
-	uv_poll_init(p->loop, &h->poll, fd);
 	h->poll.data = h;
 	uv_poll_start(&h->poll, UV_READABLE, pool_on_readable);
 	post->helper = h;
@@ -148,6 +159,8 @@ void crew_fill(struct pool *p, struct post *post)
 	p->manned++;
 	p->deserted = false;
 	p->stats.live++;
+	if (!loop_watches(p->loop, fd))
+		crew_end(h, "its socket cannot be watched", true);
 }
 
 /* Ends the hung helpers and fills the empty posts whose time has come; returns when to look again. */

@@ -1,5 +1,8 @@
 #include "io/datagram.h"
 
+#include "io/loop.h"
+
+#include <errno.h>
 #include <unistd.h>
 
 #define DATAGRAM_READ 65536 /* no datagram of UDP is longer */
@@ -54,7 +57,7 @@ bool datagram_open(
 		close(fd);
 	} else {
 		keep_address(fd);
-		n = uv_udp_recv_start(&s->udp, on_alloc, on_read);
+		n = loop_watches(loop, fd) ? uv_udp_recv_start(&s->udp, on_alloc, on_read) : -errno;
 	}
 	if (n == 0)
 		return true;

@@ -1,5 +1,8 @@
 #include "io/stream.h"
 
+#include "base/list.h"
+#include "io/loop.h"
+
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -81,7 +84,7 @@ void stream_resume(struct stream *s)
 {
 	if (s->reading || s->finishing || uv_is_closing(&s->uv.handle))
 		return;
-	s->reading = uv_read_start(&s->uv.stream, on_alloc, on_read) == 0;
+	s->reading = loop_watches_handle(&s->uv.handle) && uv_read_start(&s->uv.stream, on_alloc, on_read) == 0;
 	if (!s->reading)
 		stream_close(s);
 }
@@ -121,7 +124,7 @@ bool stream_send(struct stream *s, struct str out)
 	u->len = out.len;
 	u->request.data = u;
 	buf = uv_buf_init(u->octets, (unsigned)out.len);
-	if (uv_write(&u->request, &s->uv.stream, &buf, 1, on_written) < 0) {
+	if (!loop_watches_handle(&s->uv.handle) || uv_write(&u->request, &s->uv.stream, &buf, 1, on_written) < 0) {
 		free(u);
 		return false;
 	}
@@ -164,27 +167,36 @@ bool stream_connect(struct stream *s, struct stream_dial *d, uv_loop_t *loop, co
 		uv_tcp_nodelay(&s->uv.tcp, 1);
 		n = uv_tcp_connect(&d->request, &s->uv.tcp, to, on_dialled);
 	}
-	if (n < 0)
+	if (n < 0 || !loop_watches_handle(&s->uv.handle))
 		stream_close(s);
 	return true;
 }
 
-static void free_refused(struct stream *s)
+static void on_connection(uv_stream_t *, int status);
+
+static void on_refused(struct stream *s)
 {
-	free(s);
+	struct server *server = list_of(s, struct server, refused);
+	server->refusing = false;
+	if (server->is_closed) {
+		server->calls->closed(server);
+	} else if (server->next_waits) {
+		server->next_waits = false;
+		on_connection(&server->uv.stream, 0);
+	}
 }
 
-/* libuv holds a connection until it is accepted: this one is taken and dropped. */
-static void refuse(struct server *server, uv_stream_t *handle)
+/* libuv holds a connection, and does not listen, until it is accepted: this one is taken and dropped. There is one place for
+   that, which needs no memory; the next one is held until it is free. */
+static void refuse(struct server *server)
 {
-	static const struct stream_calls calls = { .closed = free_refused };
-	struct stream *s = calloc(1, sizeof(*s));
-	if (!s || !init_handle(handle->loop, &s->uv.tcp, &s->uv.pipe, server->is_pipe)) {
-		free(s);
+	static const struct stream_calls calls = { .closed = on_refused };
+	struct stream *s = &server->refused;
+	if (!init_handle(server->uv.handle.loop, &s->uv.tcp, &s->uv.pipe, server->is_pipe))
 		return;
-	}
+	server->refusing = true;
 	s->calls = &calls;
-	uv_accept(handle, &s->uv.stream);
+	uv_accept(&server->uv.stream, &s->uv.stream);
 	stream_close(s);
 }
 
@@ -193,9 +205,12 @@ static void on_connection(uv_stream_t *handle, int status)
 	struct server *server = (struct server *)(void *)handle;
 	if (status < 0)
 		return;
+	server->next_waits = server->refusing;
+	if (server->refusing)
+		return;
 	struct stream *s = server->calls->accept(server);
 	if (!s) {
-		refuse(server, handle);
+		refuse(server);
 		return;
 	}
 	s->unsent = 0;
@@ -217,7 +232,9 @@ static void on_connection(uv_stream_t *handle, int status)
 static void on_server_closed(uv_handle_t *handle)
 {
 	struct server *server = (struct server *)(void *)handle;
-	server->calls->closed(server);
+	server->is_closed = true;
+	if (!server->refusing)
+		server->calls->closed(server);
 }
 
 bool server_open(
@@ -225,6 +242,7 @@ bool server_open(
 {
 	server->calls = calls;
 	server->is_pipe = is_pipe;
+	server->refusing = server->next_waits = server->is_closed = false;
 	int n = is_pipe ? uv_pipe_init(loop, &server->uv.pipe, 0) : uv_tcp_init(loop, &server->uv.tcp);
 	if (n < 0) {
 		close(fd);
@@ -234,6 +252,8 @@ bool server_open(
 	n = is_pipe ? uv_pipe_open(&server->uv.pipe, fd) : uv_tcp_open(&server->uv.tcp, fd);
 	if (n < 0)
 		close(fd);
+	else if (!loop_watches(loop, fd))
+		n = -errno;
 	else
 		n = uv_listen(&server->uv.stream, 511, on_connection);
 	if (n == 0)

@@ -69,6 +69,11 @@ struct server {
 	} uv;
 	bool is_pipe;
 	const struct server_calls *calls;
+
+	/* its own */
+	struct stream refused; /* who is being turned away */
+	bool refusing, next_waits; /* that place is taken; somebody is at the door until it is free */
+	bool is_closed;
 };
 
 /* Takes over the listening socket `fd`, also when it fails; closed() is called after server_close() and after a failure. */
