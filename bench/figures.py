@@ -3,6 +3,13 @@ import statistics
 import subprocess
 
 
+ENDS_SILENT = 4  # exit status of bench/load
+
+
+class Silent(SystemExit):
+    """The server takes no connection, hangs up, or gives no answer in time."""
+
+
 def cost_of(server, before, questions):
     """Microseconds of user time, and of user and system time, for each question since `before`."""
     user, system = (now - then for now, then in zip(server.cpu(), before))
@@ -17,10 +24,10 @@ def ask(tools, server, *more, to=None, behind=None, name=None):
     name, to = name or server.name, to or server.at
     before, before_behind = server.cpu(), behind and behind.cpu()
     command = [f"{tools}/load", "--to", to, *map(str, more)]
-    run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode != 0:
         log = server.log.read_text(errors="replace")[-2000:]
-        raise SystemExit(f"bench: {name}: the load generator ended with status {run.returncode}\n{log}")
+        raise (Silent if run.returncode == ENDS_SILENT else SystemExit)(f"bench: {name}: {run.stderr}{log}")
     figures = dict(pair.split("=", 1) for pair in run.stdout.split())
     for key, value in figures.items():
         try:

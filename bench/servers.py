@@ -16,9 +16,16 @@ TICK = os.sysconf("SC_CLK_TCK")
 QUOTAGATE = """\
 control = "{folder}/{name}.control"
 listen bench {{ protocol = policy  address = "unix:{folder}/{name}"  mode = "0666"  max_clients = 4096 }}
-store bench {{ type = maildir  path = "{maildirs}/%d/%n/Maildir"  helpers = 2 }}
-cache {{ ttl_low = {ttl}  ttl_mid = {ttl}  ttl_high = {ttl}  ttl_none = {ttl} }}
+store bench {{ type = maildir  path = "{maildirs}/%d/{local}/Maildir"  helpers = 2 }}
+cache {{ {cache} }}
 log {{ to = {log}  level = {level} }}
+"""
+
+TTL = "ttl_low = {ttl}  ttl_mid = {ttl}  ttl_high = {ttl}  ttl_none = {ttl}"
+
+SMMAP = """\
+listen smmap {{ protocol = socketmap  style = smmapd  address = "unix:{folder}/{name}.smmap"  mode = "0666"
+               max_clients = 4096 }}
 """
 
 LISTED = """\
@@ -62,10 +69,10 @@ cgi.assign = (".cgi" => "/usr/bin/perl")
 """
 
 DOVECOT = """\
-base_dir = {folder}/dovecot-run
-state_dir = {folder}/dovecot-state
-log_path = {folder}/dovecot.log
-instance_name = bench
+base_dir = {folder}/{name}-run
+state_dir = {folder}/{name}-state
+log_path = {folder}/{name}.log
+instance_name = {name}
 protocols =
 listen = 127.0.0.1
 ssl = no
@@ -98,11 +105,13 @@ service quota-status {{
   unix_listener {folder}/{name} {{
     mode = 0666
   }}
-  client_limit = 32
-  process_limit = 2
-  process_min_avail = 2
+  {limits}
 }}
 """
+
+# A process for each connection, 100 of them, as its documentation has it; or what was found to serve it best on two CPUs.
+DOCUMENTED = "client_limit = 1"
+AT_ITS_BEST = "client_limit = 256\n  process_limit = 2\n  process_min_avail = 2"
 
 
 def stat_of(pid):
@@ -178,31 +187,53 @@ class Server:
         return rows
 
 
+def metrics(server):
+    """What the daemon of a quotagate counts as a whole: {name: figure}."""
+    with socket.socket(socket.AF_UNIX) as control:
+        control.connect(f"{server.socket}.control")
+        control.sendall(b"metrics\n")
+        text = b"".join(iter(lambda: control.recv(65536), b"")).decode()
+    rows = (line.split() for line in text.splitlines() if line.startswith("quotagate_") and "{" not in line)
+    return {name: float(figure) for name, figure in rows}
+
+
 def floor(tools, folder, name, maildirs=None):
     more = ["--maildirs", str(maildirs)] if maildirs else []
     return Server(name, [f"{tools}/floor", "--at", f"unix:{folder}/{name}", *more], folder)
 
 
-def quotagate(program, folder, name, maildirs, ttl, level="warning", to="stderr", environment=None, listed=None):
-    """`listed`: a file with all addresses, which a directory looks up first."""
+def quotagate(program, folder, name, maildirs, ttl, level="warning", to="stderr", environment=None, listed=None,
+              cache=None, local="%n", smmap=False):
+    """`listed`: a file with all addresses, which a directory looks up first. `cache`: what its section says, in place of
+    ttl; `local`: what stands for the local part in a Maildir's path; `smmap`: it listens at NAME.smmap, too."""
     config = Path(folder, name + ".conf")
-    text = QUOTAGATE + (LISTED if listed else "")
+    text = QUOTAGATE + (LISTED if listed else "") + (SMMAP if smmap else "")
     config.write_text(text.format(folder=folder, name=name, maildirs=maildirs, ttl=ttl, level=level, listed=listed,
+                                  local=local, cache=cache or TTL.format(ttl=ttl),
                                   log=f'"{to}"' if to.startswith("/") else to))
     return Server(name, [program, "serve", "-c", str(config)], folder, environment)
 
 
-def dovecot(root, tree, folder, name, maildirs, owner):
+def dovecot(root, tree, folder, name, maildirs, owner, limits=AT_ITS_BEST):
     """Dovecot's quota-status from the tree that scripts/fetch-servers unpacked; it wants root for its namespaces."""
-    etc = Path(folder, "dovecot-etc")
+    etc = Path(folder, name + "-etc")
     etc.mkdir()
     for file, line in (("passwd", "{0}:x:{1}:{1}::/nonexistent:/bin/false\n"), ("group", "{0}:x:{1}:\n")):
         users = "".join(line.format(user, number) for user, number in (("dovecot", 64801), ("dovenull", 64802)))
         etc.joinpath(file).write_text(Path("/etc", file).read_text() + users)
-    config = Path(folder, "dovecot.conf")
-    config.write_text(DOVECOT.format(folder=folder, name=name, maildirs=maildirs, owner=owner))
+    config = Path(folder, name + ".conf")
+    config.write_text(DOVECOT.format(folder=folder, name=name, maildirs=maildirs, owner=owner, limits=limits))
     return Server(name, [f"{root}/scripts/enclose", "--usr", str(tree), "--etc", str(etc), "--here",
                          "dovecot", "-F", "-c", str(config)], folder)
+
+
+def forking(tools, folder, name):
+    return Server(name, [f"{tools}/forking", f"unix:{folder}/{name}"], folder)
+
+
+def imap_policy(root, folder, name, port):
+    """It asks the imapd at this port."""
+    return Server(name, ["/usr/bin/perl", f"{root}/bench/imap_policy", f"{folder}/{name}", str(port)], folder)
 
 
 def free_port(kind):
