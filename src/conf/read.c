@@ -132,6 +132,23 @@ __attribute__((format(printf, 2, 0))) static void on_error(cfg_t *cfg, const cha
 	conf_wrong(at_work->c, at_work->file, cfg->line, "%s; reading ended here", text);
 }
 
+#define TRIAL_MAX ((size_t)64 << 20) /* octets: of some hundred sections. Not every { begins one */
+
+/* libconfuse, when it gets no memory, ends the process or falls over its own feet. So it is asked beforehand whether there is
+   as much as it may want for this text: each section has tables of all that may stand in it. */
+static bool has_memory(struct str text)
+{
+	size_t sections = 1;
+
+	for (size_t i = 0; i < text.len; i++)
+		sections += text.at[i] == '{';
+	size_t octets = 8 * text.len + sections * 3 * SCOPE_NAMES_MAX * sizeof(cfg_opt_t);
+	void *volatile trial = malloc(octets < TRIAL_MAX ? octets : TRIAL_MAX); /* volatile: or it is optimised away */
+	bool found = trial;
+	free(trial);
+	return found;
+}
+
 /* One file through the sieve to libconfuse. What is wrong in it has been told; the caller goes on. */
 static bool feed(cfg_t *cfg, const char *file, struct str text)
 {
@@ -140,7 +157,7 @@ static bool feed(cfg_t *cfg, const char *file, struct str text)
 	int outer_line = cfg->line;
 	struct sieved sieved;
 
-	if (!sieve(r->c, file, text, &sieved))
+	if (!has_memory(text) || !sieve(r->c, file, text, &sieved))
 		return false;
 	FILE *in = fmemopen(sieved.at, sieved.len, "r");
 	cfg->filename = strdup(file);
@@ -320,7 +337,7 @@ void conf_load(struct conf *c, const char *file, struct str text)
 {
 	struct scope top = { .kinds = c->kinds, .n_kinds = c->n_kinds };
 	struct reader r = { .c = c, .file = conf_copy(c, str_of(file)), .open = { c->top } };
-	cfg_opt_t *table = new_table(&top);
+	cfg_opt_t *table = has_memory(STR("")) ? new_table(&top) : NULL;
 	cfg_t *cfg = table ? cfg_init(table, CFGF_NONE) : NULL;
 	bool ok = true;
 

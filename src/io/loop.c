@@ -36,7 +36,8 @@ bool loop_reserve(uv_loop_t *loop, int descriptors)
 	int low = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	int high = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, descriptors - 1);
 	uv_poll_t *poll = malloc(sizeof(*poll));
-	void *trial = calloc((size_t)descriptors + 2, 2 * sizeof(void *)); /* libuv would not come back without it */
+	/* libuv would not come back without it. Volatile, for compilers know that one may do without what is only freed */
+	void *volatile trial = calloc((size_t)descriptors + 2, 2 * sizeof(void *));
 	bool done = trial && poll && high >= 0 && uv_poll_init(loop, poll, high) == 0;
 	free(trial);
 	if (done) {
