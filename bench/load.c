@@ -1,12 +1,14 @@
 /*
  * The load generator: one thread, one epoll set, N connections with one question each in flight (a closed loop), either
- * kept or one connection per question. Every answer is read and classified; an odd one, or a server that hangs up or
- * falls silent, ends the run with exit status 3, for a rate of wrong answers is worth nothing. By datagram a connection
- * is a socket; a question without an answer is asked again after a second, and counted as lost. It prints one line of
- * key=value pairs. It connects to this machine only (endpoint.h), and is bounded in count and time.
+ * kept or one connection per question. Every answer is read and classified; an odd one ends the run with exit status 3,
+ * for a rate of wrong answers is worth nothing, and a server that takes no connection, hangs up or falls silent ends it
+ * with 4. By datagram a connection is a socket; a question without an answer is asked again after a second, and counted
+ * as lost. It prints one line of key=value pairs. It connects to this machine only (endpoint.h), and is bounded in count
+ * and time.
  */
 #include "endpoint.h"
 #include "latency.h"
+#include "picks.h"
 #include "question.h"
 
 #include <errno.h>
@@ -31,6 +33,8 @@
 #define MS UINT64_C(1000000) /* in ns */
 #define KEY_FILE_MAX 4096
 
+enum { ENDS_USAGE = 2, ENDS_ODD = 3, ENDS_SILENT = 4 }; /* exit status */
+
 struct plan {
 	const char *to;
 	const struct protocol *protocol;
@@ -39,6 +43,7 @@ struct plan {
 	uint64_t connections, users, questions, seconds, seed; /* questions, seconds: whichever comes first; 0 none */
 	bool per_connection; /* a transaction per connection, not per question */
 	bool in_order; /* user after user, not at random */
+	bool zipf; /* some users far more often than others, see picks.h */
 };
 
 struct link {
@@ -57,6 +62,7 @@ struct run {
 	struct endpoint to;
 	int epoll;
 	struct link *links;
+	struct picks picks; /* with zipf */
 	uint64_t random, asked, in_flight, answered, pass, full, lost;
 	uint64_t start, stop; /* ns; no question is asked after stop */
 	uint64_t look_at; /* ns; for lost datagrams */
@@ -100,9 +106,9 @@ static void link_open(struct run *r, struct link *l)
 
 	l->fd = endpoint_connect(&r->to);
 	if (l->fd < 0)
-		die(3, "cannot connect to %s: %s", r->plan->to, strerror(errno));
+		die(ENDS_SILENT, "cannot connect to %s: %s", r->plan->to, strerror(errno));
 	if (epoll_ctl(r->epoll, EPOLL_CTL_ADD, l->fd, &e))
-		die(3, "epoll_ctl: %s", strerror(errno));
+		die(ENDS_SILENT, "epoll_ctl: %s", strerror(errno));
 }
 
 static void link_send(struct link *l, uint64_t now)
@@ -111,7 +117,7 @@ static void link_send(struct link *l, uint64_t now)
 	ssize_t n = send(l->fd, l->question.text, l->question.length, MSG_DONTWAIT | MSG_NOSIGNAL);
 
 	if (n != (ssize_t)l->question.length)
-		die(3, "cannot send a question: %s", n < 0 ? strerror(errno) : "short write");
+		die(ENDS_SILENT, "cannot send a question: %s", n < 0 ? strerror(errno) : "short write");
 	l->again_at = now + LOST_MS * MS;
 }
 
@@ -123,7 +129,10 @@ static void link_ask(struct run *r, struct link *l, uint64_t now)
 
 	if (now >= r->stop || (p->questions && r->asked == p->questions))
 		return;
-	pick = p->in_order ? r->asked : next_random(&r->random);
+	if (p->zipf)
+		pick = picks_next(&r->picks);
+	else
+		pick = p->in_order ? r->asked : next_random(&r->random);
 	if (!p->per_connection)
 		l->transaction = r->start + r->asked;
 	p->protocol->renew(&l->question, (unsigned)(pick % p->users), l->transaction);
@@ -142,7 +151,7 @@ _Noreturn static void die_of(struct link *l)
 	for (size_t i = 0; i < l->got; i++)
 		if ((l->in[i] < ' ' && l->in[i] != '\n') || l->in[i] > '~')
 			l->in[i] = '.';
-	die(3, "odd answer: %.*s", (int)l->got, l->in);
+	die(ENDS_ODD, "odd answer: %.*s", (int)l->got, l->in);
 }
 
 /* Something has arrived on `l`. */
@@ -154,7 +163,7 @@ static void link_read(struct run *r, struct link *l)
 	if (n < 0 && errno == EAGAIN)
 		return;
 	if (n <= 0)
-		die(3, "the server hung up after %" PRIu64 " answers: %s", r->answered,
+		die(ENDS_SILENT, "the server hung up after %" PRIu64 " answers: %s", r->answered,
 			n < 0 ? strerror(errno) : "end");
 	l->got = l->asking ? l->got + (size_t)n : 0;
 	if (l->got == 0)
@@ -163,7 +172,7 @@ static void link_read(struct run *r, struct link *l)
 	case REPLY_PART:
 		if (l->got < sizeof l->in)
 			return;
-		die(3, "an answer without an end");
+		die(ENDS_ODD, "an answer without an end");
 	case REPLY_ODD: die_of(l);
 	case REPLY_LATE: l->got = 0; return;
 	case REPLY_PASS: r->pass++; break;
@@ -187,13 +196,13 @@ static void start(struct run *r, const struct plan *p)
 	r->random = p->seed * UINT64_C(0x9e3779b97f4a7c15) | 1;
 	r->epoll = epoll_create1(EPOLL_CLOEXEC);
 	r->links = calloc(p->connections, sizeof *r->links);
-	if (r->epoll < 0 || !r->links)
-		die(3, "no memory or no descriptors");
+	if (r->epoll < 0 || !r->links || (p->zipf && !picks_open(&r->picks, p->users, p->seed)))
+		die(ENDS_SILENT, "no memory or no descriptors");
 	for (uint64_t i = 0; i < p->connections; i++) {
 		struct link *l = &r->links[i];
 
 		if (!p->protocol->write(&l->question, &p->form))
-			die(2, "the question does not fit");
+			die(ENDS_USAGE, "the question does not fit");
 		l->transaction = clock_ns();
 		if (!p->form.single)
 			link_open(r, l);
@@ -218,7 +227,7 @@ static void repeat(struct run *r)
 		if (!l->asking || now < l->again_at)
 			continue;
 		if (now - l->sent_at > SILENCE_MS * MS)
-			die(3, "no answer for %d s to a question asked again and again", SILENCE_MS / 1000);
+			die(ENDS_SILENT, "no answer for %d s to a question asked again and again", SILENCE_MS / 1000);
 		r->lost++;
 		r->plan->protocol->repeat(&l->question);
 		link_send(l, now);
@@ -234,9 +243,9 @@ static void turn(struct run *r)
 	if (datagrams)
 		repeat(r);
 	else if (n == 0)
-		die(3, "no answer for %d s, %" PRIu64 " questions are open", SILENCE_MS / 1000, r->in_flight);
+		die(ENDS_SILENT, "no answer for %d s, %" PRIu64 " questions are open", SILENCE_MS / 1000, r->in_flight);
 	if (n < 0 && errno != EINTR)
-		die(3, "epoll_wait: %s", strerror(errno));
+		die(ENDS_SILENT, "epoll_wait: %s", strerror(errno));
 	for (int i = 0; i < n; i++)
 		link_read(r, events[i].data.ptr);
 }
@@ -273,19 +282,21 @@ static uint64_t number(const char *option, const char *text, uint64_t least, uin
 	errno = 0;
 	n = strtoull(text, &end, 10);
 	if (errno || end == text || *end || text[0] == '-' || n < least || n > most)
-		die(2, "--%s %s: expected a number from %" PRIu64 " to %" PRIu64, option, text, least, most);
+		die(ENDS_USAGE, "--%s %s: expected a number from %" PRIu64 " to %" PRIu64, option, text, least, most);
 	return n;
 }
 
 _Noreturn static void usage(int status)
 {
 	fputs("usage: load --to unix:PATH|inet:127.0.0.1:PORT|udp:127.0.0.1:PORT [--connections N] [--questions N]\n"
-	      "            [--protocol policy|exim-quotad|cgi|facts|facts-http] [--seconds N] [--users N] [--seed N]\n"
-	      "            [--domain NAME] [--size OCTETS] [--per-question] [--per-connection] [--in-order]\n"
+	      "            [--protocol policy|socketmap|exim-quotad|cgi|facts|facts-http] [--seconds N] [--users N] "
+	      "[--seed N]\n"
+	      "            [--domain NAME] [--size OCTETS] [--per-question] [--per-connection] [--in-order|--zipf]\n"
 	      "            [--before PATH/ --after /PATH] [--key-file FILE] [--report]\n"
 	      "--per-question     a connection per question, not kept ones\n"
 	      "--per-connection   one transaction (Postfix's instance) per connection, not a new one per question\n"
 	      "--in-order         user after user, not at random\n"
+	      "--zipf             user N in proportion to 1/(N + 1)\n"
 	      "--before, --after  exim-quotad: the path around the user's name\n"
 	      "--key-file         facts, facts-http: the key that seals; without it nothing is sealed\n"
 	      "--report           facts, facts-http: no message will come, so that nothing is charged\n",
@@ -306,6 +317,7 @@ static const struct option options[] = {
 	{ "per-question", no_argument, NULL, 'Q' },
 	{ "per-connection", no_argument, NULL, 'C' },
 	{ "in-order", no_argument, NULL, 'O' },
+	{ "zipf", no_argument, NULL, 'Z' },
 	{ "before", required_argument, NULL, 'b' },
 	{ "after", required_argument, NULL, 'a' },
 	{ "key-file", required_argument, NULL, 'k' },
@@ -322,10 +334,10 @@ static void read_keys(struct plan *p, const char *path)
 	struct err err;
 
 	if (n < 0)
-		die(2, "%s: %s", path, strerror(errno));
+		die(ENDS_USAGE, "%s: %s", path, strerror(errno));
 	close(fd);
 	if (!seal_keys_parse(&p->keys, (struct str){ text, (size_t)n }, &err))
-		die(2, "%s: %s", path, err.text);
+		die(ENDS_USAGE, "%s: %s", path, err.text);
 	p->form.key = &p->keys.at[0];
 }
 
@@ -344,12 +356,13 @@ static void set(struct plan *p, int c, const char *name, const char *arg)
 	case 'Q': p->form.single = true; break;
 	case 'C': p->per_connection = true; break;
 	case 'O': p->in_order = true; break;
+	case 'Z': p->zipf = true; break;
 	case 'b': p->form.before = arg; break;
 	case 'a': p->form.after = arg; break;
 	case 'k': read_keys(p, arg); break;
 	case 'R': p->form.report = true; break;
 	case 'h': usage(0);
-	default: usage(2);
+	default: usage(ENDS_USAGE);
 	}
 }
 
@@ -367,16 +380,17 @@ int main(int argc, char **argv)
 	while ((c = getopt_long(argc, argv, "", options, &at)) != -1)
 		set(&plan, c, options[at].name, optarg);
 	if (optind != argc || !plan.to || !plan.protocol || (!plan.questions && !plan.seconds))
-		usage(2);
+		usage(ENDS_USAGE);
 	if (!endpoint_decode(&run.to, plan.to))
-		die(2, "%s: expected unix:/PATH, inet:127.0.0.1:PORT or udp:127.0.0.1:PORT", plan.to);
+		die(ENDS_USAGE, "%s: expected unix:/PATH, inet:127.0.0.1:PORT or udp:127.0.0.1:PORT", plan.to);
 	if (plan.protocol->datagrams != (run.to.type == SOCK_DGRAM))
-		die(2, "--protocol %s does not go to %s", plan.protocol->name, plan.to);
+		die(ENDS_USAGE, "--protocol %s does not go to %s", plan.protocol->name, plan.to);
 	start(&run, &plan);
 	while (run.in_flight > 0)
 		turn(&run);
 	print(&run, clock_ns());
 	close(run.epoll);
+	picks_close(&run.picks);
 	free(run.links);
 	return 0;
 }

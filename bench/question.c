@@ -1,8 +1,11 @@
 /*
  * The questions of the load generator: policy as Postfix 3.7 sends it (31 attributes, about 720 octets; Postfix,
- * README_FILES/SMTPD_POLICY_README), and the one line of exim-quotad. See question.h.
+ * README_FILES/SMTPD_POLICY_README), socketmap as Cyrus' smmapd understands it, and the one line of exim-quotad. See
+ * question.h.
  */
 #include "question.h"
+
+#include "wire/netstring.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -25,7 +28,7 @@ static bool policy_write(struct question *q, const struct question_form *form)
 
 	/* Postfix's own instance is pid.seconds.microseconds.count, all in hexadecimal. */
 	n = snprintf(
-		q->text, sizeof q->text, "%s00000@%s\nrecipient_count=0\nqueue_id=\ninstance=", head, form->domain);
+		q->text, sizeof q->text, "%s000000@%s\nrecipient_count=0\nqueue_id=\ninstance=", head, form->domain);
 	if (n < 0 || (size_t)n >= sizeof q->text)
 		return false;
 	q->user_at = sizeof head - 1;
@@ -53,9 +56,40 @@ static enum reply policy_read(const struct question *q, const char *in, size_t n
 	return REPLY_ODD;
 }
 
+static bool socketmap_write(struct question *q, const struct question_form *form)
+{
+	static const char map[] = "smmap u";
+	char request[512];
+	struct buf out = { .at = q->text, .cap = sizeof q->text };
+	int n = snprintf(request, sizeof request, "%s000000@%s", map, form->domain);
+
+	if (n < 0 || (size_t)n >= sizeof request)
+		return false;
+	netstring_encode(&out, (struct str){ request, (size_t)n });
+	q->length = out.len;
+	q->user_at = out.len - 1 - (size_t)n + sizeof map - 1; /* before the comma stands the request */
+	q->transaction_at = 0;
+	return !out.full;
+}
+
+/* Found is the key itself, or the mailbox; a full one is a temporary error. */
+static enum reply socketmap_read(const struct question *q, const char *in, size_t n)
+{
+	struct str reply, user = { q->text + q->user_at - 1, 7 };
+	ssize_t eaten = netstring_decode(&reply, (struct str){ in, n }, 1000);
+
+	if (eaten == 0)
+		return REPLY_PART;
+	if (eaten != (ssize_t)n)
+		return REPLY_ODD;
+	if (str_eq(reply, STR("TEMP Over quota")))
+		return REPLY_FULL;
+	return str_starts(reply, STR("OK ")) && str_starts(str_from(reply, 3), user) ? REPLY_PASS : REPLY_ODD;
+}
+
 static bool quotad_write(struct question *q, const struct question_form *form)
 {
-	int n = snprintf(q->text, sizeof q->text, "%su00000%s\n", form->before, form->after);
+	int n = snprintf(q->text, sizeof q->text, "%su000000%s\n", form->before, form->after);
 
 	if (form->before[0] != '/' || n < 0 || (size_t)n >= sizeof q->text)
 		return false;
@@ -81,12 +115,16 @@ static enum reply quotad_read(const struct question *q, const char *in, size_t n
 static const struct protocol policy_protocol = {
 	.name = "policy", .write = policy_write, .renew = question_renew, .read = policy_read
 };
+static const struct protocol socketmap_protocol = {
+	.name = "socketmap", .write = socketmap_write, .renew = question_renew, .read = socketmap_read
+};
 static const struct protocol quotad_protocol = {
 	.name = "exim-quotad", .write = quotad_write, .renew = question_renew, .read = quotad_read
 };
 
 static const struct protocol *const protocols[] = {
 	&policy_protocol,
+	&socketmap_protocol,
 	&quotad_protocol,
 	&cgi_protocol,
 	&facts_protocol,
@@ -103,7 +141,7 @@ const struct protocol *protocol_find(const char *name)
 
 void question_put_user(char *at, unsigned user)
 {
-	for (size_t i = 5; i-- > 0; user /= 10)
+	for (size_t i = 6; i-- > 0; user /= 10)
 		at[i] = (char)('0' + user % 10);
 }
 

@@ -1,6 +1,6 @@
 /*
  * What the load generator says and what it accepts as an answer, one row per protocol. A question is a text written
- * once per connection, in which only the user's five digits and the transaction's sixteen are replaced: the generator
+ * once per connection, in which only the user's six digits and the transaction's sixteen are replaced: the generator
  * should cost as little as it can. Messages between quotagates cannot be had so cheaply, for each has a seal of its own.
  * A protocol is added as one more row in question.c.
  */
@@ -10,7 +10,7 @@
 #include "wire/facts_message.h"
 
 #define QUESTION_MAX 2048
-#define QUESTION_USERS 100000
+#define QUESTION_USERS 1000000
 
 enum reply {
 	REPLY_PART, /* not all of it yet */
@@ -60,7 +60,7 @@ const struct protocol *protocol_find(const char *name);
 /* In the text, where it has such fields. */
 void question_renew(struct question *, unsigned user, uint64_t transaction);
 
-/* The five digits of a user. */
+/* The six digits of a user. */
 void question_put_user(char *at, unsigned user);
 
 #endif

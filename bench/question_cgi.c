@@ -13,7 +13,7 @@ static const char head[] = "GET /cgi-bin/quota.cgi?u=";
 
 static bool cgi_write(struct question *q, const struct question_form *form)
 {
-	int n = snprintf(q->text, sizeof q->text, "%su00000@%s HTTP/1.1\r\nHost: backend.example\r\n%s\r\n", head,
+	int n = snprintf(q->text, sizeof q->text, "%su000000@%s HTTP/1.1\r\nHost: backend.example\r\n%s\r\n", head,
 		form->domain, form->single ? "Connection: close\r\n" : "");
 
 	if (n < 0 || (size_t)n >= sizeof q->text)

@@ -60,7 +60,7 @@ static void facts_repeat(struct question *q)
 
 static bool facts_write(struct question *q, const struct question_form *form)
 {
-	int n = snprintf(q->address, sizeof q->address, "u00000@%s", form->domain);
+	int n = snprintf(q->address, sizeof q->address, "u000000@%s", form->domain);
 
 	if (n < 0 || (size_t)n >= sizeof q->address)
 		return false;
