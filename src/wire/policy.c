@@ -1,5 +1,7 @@
-/* See policy.h. On the path of every question: one pass with memchr, names told apart by their length. */
+/* See policy.h. On the path of every question: one pass, names told apart by their length. */
 #include "wire/policy.h"
+
+#include "base/scan.h"
 
 /* Where the value of this attribute goes, null when nobody wants it. */
 static struct str *slot(struct policy_request *r, struct str name)
@@ -41,25 +43,66 @@ static bool has_nul(struct str in, size_t from, size_t to)
 	return to > from && memchr(in.at + from, '\0', to - from);
 }
 
-/* The loop of the hottest path: it reads lines itself, for one that is no slice yet costs half of what line_at() does. */
+/* A request while it is being read. */
+struct reader {
+	struct policy_request *out;
+	const char *line; /* where the one that is being read begins */
+	const char *equals; /* its first "=", null: not seen yet */
+};
+
+/* The line ends before `lf`. 1: it is a good one, 0: it is the empty one, < 0: malformed. */
+static int take_line(struct reader *r, const char *lf)
+{
+	size_t len = (size_t)(lf - r->line);
+	if (len && lf[-1] == '\r')
+		len--;
+	if (len == 0)
+		return 0;
+	if (!r->equals)
+		return -1;
+	struct str *value = slot(r->out, (struct str){ r->line, (size_t)(r->equals - r->line) });
+	const char *from = r->equals + 1;
+	if (value && !value->at)
+		*value = (struct str){ from, len - (size_t)(from - r->line) };
+	r->line = lf + 1;
+	r->equals = NULL;
+	return 1;
+}
+
+/* The lines that end in the block at `block`, whose marks these are. As take_line(); 1: all are good, *lf is the last. */
+static int take_lines(struct reader *r, const char *block, uint64_t ends, uint64_t equals, const char **lf)
+{
+	for (; ends; ends &= ends - 1) {
+		const uint64_t before = scan_below(ends);
+		if (!r->equals && (equals & before))
+			r->equals = block + scan_first(equals & before);
+		equals &= ~before;
+		*lf = block + scan_first(ends);
+		int n = take_line(r, *lf);
+		if (n <= 0)
+			return n;
+	}
+	if (!r->equals && equals)
+		r->equals = block + scan_first(equals);
+	return 1;
+}
+
+/* The loop of the hottest path: it reads every octet once, and lines cost no calls. */
 ssize_t policy_decode(struct policy_request *out, struct str in)
 {
-	const char *at = in.at, *end = in.at + in.len, *lf;
+	struct reader r = { .out = out, .line = in.at };
+	char rest[SCAN_BLOCK] = "";
+	int n = 1;
 	memset(out, 0, sizeof(*out));
-	for (; at < end && (lf = memchr(at, '\n', (size_t)(end - at))); at = lf + 1) {
-		size_t len = (size_t)(lf - at);
-		if (len && at[len - 1] == '\r')
-			len--;
-		if (len == 0)
-			return at == in.at || has_nul(in, 0, (size_t)(at - in.at)) ? -1 : lf + 1 - in.at;
-		const char *equals = memchr(at, '=', len);
-		if (!equals)
-			return -1;
-		struct str *value = slot(out, (struct str){ at, (size_t)(equals - at) });
-		if (value && !value->at)
-			*value = (struct str){ equals + 1, len - (size_t)(equals + 1 - at) };
+	for (size_t at = 0; at < in.len && n > 0; at += SCAN_BLOCK) {
+		const char *block = in.at + at, *octets = block, *lf;
+		if (in.len - at < SCAN_BLOCK)
+			octets = memcpy(rest, block, in.len - at);
+		n = take_lines(&r, block, scan_block(octets, '\n'), scan_block(octets, '='), &lf);
+		if (n == 0)
+			return r.line == in.at || has_nul(in, 0, (size_t)(r.line - in.at)) ? -1 : lf + 1 - in.at;
 	}
-	return has_nul(in, 0, (size_t)(at - in.at)) ? -1 : 0;
+	return n < 0 || has_nul(in, 0, (size_t)(r.line - in.at)) ? -1 : 0;
 }
 
 ssize_t policy_span(struct str in, size_t *checked)

@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/hash.h"
 #include "base/list.h"
+#include "base/scan.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -278,6 +279,28 @@ static void list_keeps_order(void **state)
 	assert_true(list_empty(&head));
 }
 
+static void scanning_finds_every_octet(void **state)
+{
+	char block[SCAN_BLOCK];
+	(void)state;
+	for (unsigned c = 0; c < 256; c++) {
+		uint64_t expected = 0;
+		for (unsigned i = 0; i < SCAN_BLOCK; i++) {
+			/* neighbours differ by the lowest and by the highest bit: a carry would show */
+			unsigned octet = i % 5 == 0 ? c : i % 5 == 1 ? c ^ 1 : i % 5 == 2 ? c ^ 0x80 : i * 37;
+			block[i] = (char)octet;
+			expected |= (uint64_t)((octet & 0xFF) == c) << i;
+		}
+		assert_int_equal(scan_block(block, (char)c), expected);
+		assert_int_equal(scan_block_plain(block, (char)c), expected);
+		assert_int_equal(scan_first(expected), 0);
+		assert_int_equal(
+			scan_below(expected & ~UINT64_C(1)), (UINT64_C(1) << scan_first(expected & ~UINT64_C(1))) - 1);
+	}
+	assert_int_equal(scan_first(UINT64_C(1) << 63), 63);
+	assert_int_equal(scan_below(UINT64_C(1) << 63), UINT64_MAX >> 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -294,6 +317,7 @@ int main(void)
 		cmocka_unit_test(err_keeps_one_cut_sentence),
 		cmocka_unit_test(hash_is_siphash_2_4_128),
 		cmocka_unit_test(list_keeps_order),
+		cmocka_unit_test(scanning_finds_every_octet),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
