@@ -1,6 +1,7 @@
 #include "directory/ldap_conf.h"
 
 #include "core/template.h"
+#include "io/secret.h"
 
 #include <ldap.h>
 
@@ -193,7 +194,7 @@ const struct opt ldap_opts[] = {
 	{ .name = "password_file",
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
-		.check = opt_check_path,
+		.check = secret_option,
 		.help = "The file whose first line is the password of bind_dn. Those who are neither its owner nor in "
 			"its group must not be able to read it, and only its owner to write it. It is read at each "
 			"connection, so that a new password needs no restart." },

@@ -2,8 +2,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sys/mman.h>
 #include <unistd.h>
+
+#define OPTION_LINE_MAX 1024 /* no option takes a longer password */
 
 /* ---- memory ---- */
 
@@ -174,4 +177,14 @@ enum secret_state secret_line(char *out, size_t cap, const char *path, struct er
 		err_set(err, "%s: the first line holds a NUL", path);
 	secret_done(&all);
 	return good ? SECRET_READ : SECRET_BAD;
+}
+
+bool secret_option(struct str path, struct err *err)
+{
+	char name[PATH_MAX], line[OPTION_LINE_MAX];
+	if (path.len == 0 || path.at[0] != '/' || !str_copy_z(name, sizeof(name), path))
+		return err_set(err, "expected an absolute path");
+	enum secret_state state = secret_line(line, sizeof(line), name, err);
+	explicit_bzero(line, sizeof(line));
+	return state != SECRET_BAD;
 }

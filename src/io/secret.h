@@ -53,6 +53,10 @@ void secret_done(struct secret *);
    sent to others. The caller wipes `out`. */
 enum secret_state secret_line(char *out, size_t cap, const char *path, struct err *);
 
+/* The check of an option (base/opt.h): an absolute path, whose file has such a line as far as this process may tell. One that
+   only the helpers may read is fine. */
+bool secret_option(struct str path, struct err *);
+
 /* Cuts from *text its next line, when each is a secret of its own: empty ones and those that begin with # do not count.
    A null `at`: there is none. */
 struct str secret_next(struct str *text);

@@ -4,6 +4,7 @@
  */
 #include "store/dovecot_conf.h"
 
+#include "io/secret.h"
 #include "store/doveadm.h"
 #include "store/server_address.h"
 
@@ -50,13 +51,13 @@ static const struct opt rows[] = {
 	{ .name = "key_file",
 		.type = OPT_STRING,
 		.offset = ROW(key_file),
-		.check = opt_check_path,
+		.check = secret_option,
 		.help = "The file whose first line is Dovecot's doveadm_api_key. Others must not be able to read it. "
 			"It is read at each question." },
 	{ .name = "password_file",
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
-		.check = opt_check_path,
+		.check = secret_option,
 		.help = "The same for doveadm_password; in the place of key_file." },
 	{ .name = "ca_file",
 		.type = OPT_STRING,

@@ -1,4 +1,5 @@
 #include "store/imap_conf.h"
+#include "io/secret.h"
 
 #define VARIABLES (TEMPLATE_ADDRESS | TEMPLATE_LOCAL | TEMPLATE_DOMAIN)
 
@@ -142,7 +143,7 @@ const struct opt imap_opts[] = {
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
 		.required = true,
-		.check = opt_check_path,
+		.check = secret_option,
 		.help = "The file whose first line is the password of login. Those who are neither its owner nor in "
 			"its group must not be able to read it. The store's user reads it at each connection, so that "
 			"a new password needs no restart." },

@@ -5,6 +5,7 @@
  * Without either key there is no such mailbox, or nothing was delivered to it yet: Redis cannot tell, the option `missing`
  * does. One key that is missing beside the other, or a value below 0, is Dovecot counting anew: nobody can tell then.
  */
+#include "io/secret.h"
 #include "store/redis_link.h"
 #include "store/store.h"
 #include "wire/redis_key.h"
@@ -53,7 +54,7 @@ static const struct opt rows[] = {
 	{ .name = "password_file",
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
-		.check = opt_check_path,
+		.check = secret_option,
 		.help = "The file whose first line is the password. Others must not be able to read it. It is read at "
 			"each connection." },
 	{ .name = "database",

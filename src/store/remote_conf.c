@@ -1,4 +1,5 @@
 #include "store/remote_conf.h"
+#include "io/secret.h"
 
 #include <stddef.h>
 
@@ -235,7 +236,7 @@ const struct opt remote_opts[] = {
 	{ .name = "token_file",
 		.type = OPT_STRING,
 		.offset = ROW(token_file),
-		.check = opt_check_path,
+		.check = secret_option,
 		.help = "The file whose first line is sent with each question by HTTP as a bearer token. Those who are "
 			"neither its owner nor in its group must not be able to read it. The store's user reads it "
 			"when "

@@ -553,7 +553,7 @@ def test_tokens(frontend, web, folder):
         assert mta.ask(FULL, size=1000).startswith("452 4.2.2 ")
     assert seen == ["Bearer a-token-of-some-length"]
     token.chmod(0o644)
-    assert "others can neither read nor write" in gate.check(FULL).stdout
+    assert "others can neither read nor write" in gate.check(FULL).stderr
 
 
 # ---- what the configuration says ----

@@ -201,6 +201,21 @@ static void the_first_line(void **state)
 	}
 }
 
+static void an_option(void **state)
+{
+	struct err err;
+	(void)state;
+	write_secret("file", "s3cret", 0600);
+	assert_true(secret_option(str_of(at("file")), &err));
+	write_secret("file", "s3cret", 0644);
+	assert_false(secret_option(str_of(at("file")), &err));
+	assert_true(says(&err, "file", "others can neither read nor write"));
+	assert_false(secret_option(str_of(at("nothing")), &err));
+	assert_false(secret_option(STR("file"), &err));
+	assert_string_equal(err.text, "expected an absolute path");
+	assert_false(secret_option(STR(""), &err));
+}
+
 static void lines_that_count(void **state)
 {
 	static const char *const want[] = { "one", " two", "three" };
@@ -225,6 +240,7 @@ int main(void)
 		TEST(what_is_no_file_is_not_waited_for),
 		TEST(a_child_has_nothing_of_it),
 		TEST(the_first_line),
+		TEST(an_option),
 		TEST(lines_that_count),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
