@@ -167,12 +167,13 @@ static bool reaches(uint64_t used, uint64_t limit, unsigned percent)
 	return limit && used >= limit / 100 * percent + limit % 100 * percent / 100;
 }
 
-/* How near the limit is nobody said: what fitted may not fit the next time, and then less so where sizes are not told and
-   more was let in. */
+/* How near the limit is nobody said: what fitted may not fit the next time. Where sizes are not told, and more was let in, that
+   may have come by now, and the room that there was says nothing. */
 static msec lifetime_of_word(const struct gate_conf *c, const struct finding *f, enum asked_word word)
 {
-	bool blind = f->facts.usage == ASKED_ANY && f->charge.messages;
-	return word == ASKED_REFUSED || blind ? c->ttl_high : c->ttl_mid;
+	if (word == ASKED_REFUSED)
+		return c->ttl_high;
+	return f->facts.usage == ASKED_ANY && f->charge.messages ? 0 : c->ttl_mid;
 }
 
 static bool is_fresh_word(const struct gate *g, const struct ask *a, const struct finding *f, msec now)

@@ -262,14 +262,15 @@ static void not_told_sizes_it_takes_any(void **state)
 	(void)state;
 	joe()->blind = true;
 	answered(0, 10, REASON_ROOM);
+	gate_end(w.gate, transaction(1), true, w.now);
 	want(ask(1, JOE, 1000000, 2), REASON_ROOM);
 	assert_int_equal(asked(), 1);
-	/* With others on their way it is asked each time, but not more often than every second. */
-	pass_time(SECONDS(1));
+	/* With others on their way it is asked each time; one that is full, not more often than every second. */
+	answered(2, 10, REASON_ROOM);
 	joe()->room = 0;
-	answered(2, 10, REASON_FULL);
-	want(ask(3, JOE, 1, 4), REASON_FULL);
-	assert_int_equal(asked(), 2);
+	answered(3, 10, REASON_FULL);
+	want(ask(4, JOE, 1, 5), REASON_FULL);
+	assert_int_equal(asked(), 3);
 }
 
 static void not_told_sizes_it_may_be_full_for_long(void **state)
