@@ -207,7 +207,6 @@ struct source_row {
 	const char *name, *type;
 	const struct counted_source *counted;
 	bool has_helpers, has_canary;
-	unsigned helpers; /* as configured */
 	struct pool_stats pool; /* with what was counted of helpers before */
 };
 
@@ -237,8 +236,7 @@ static void gather_stores(struct sources *s, const struct engine *e)
 		struct source_row row = { .name = c->stores[i].name,
 			.type = c->stores[i].type->name,
 			.counted = &e->counters->stores[i],
-			.has_helpers = store->type->helpers,
-			.helpers = c->stores[i].blocking.helpers };
+			.has_helpers = store->type->helpers };
 		if (row.has_helpers)
 			row.pool = store->type->helpers(store);
 		add_source(s, row, &c->route.stores[i].canary);
@@ -253,7 +251,6 @@ static void gather_directories(struct sources *s, const struct engine *e)
 			.type = c->directories[i].type->name,
 			.counted = &e->counters->directories[i],
 			.has_helpers = true,
-			.helpers = c->directories[i].asking.helpers,
 			.pool = asking_stats(e->directories[i]) };
 		add_source(s, row, &c->route.directories[i].canary);
 	}
@@ -299,7 +296,7 @@ static void put_helpers(struct exposition *x, const struct sources *s)
 		const char *what, *type, *help;
 	} figures[] = {
 		{ "helpers", "gauge", "Helper processes that live, those included that hang." },
-		{ "helpers_wanted", "gauge", "How many there are to be: the option helpers." },
+		{ "helpers_wanted", "gauge", "How many there are to be." },
 		{ "helper_queue", "gauge", "Requests that wait for a helper's turn." },
 		{ "helper_requests_total", "counter", "Requests put to helpers." },
 		{ "helper_failures_total", "counter", "Requests that no helper answered." },
@@ -309,7 +306,7 @@ static void put_helpers(struct exposition *x, const struct sources *s)
 	for (size_t i = 0; s->n && i < sizeof(figures) / sizeof(figures[0]); i++) {
 		family(x, s->kind, figures[i].what, figures[i].type, figures[i].help);
 		for (const struct source_row *r = s->rows; r < s->rows + s->n; r++) {
-			const uint64_t values[] = { r->pool.live, r->helpers, r->pool.queued, r->pool.asked,
+			const uint64_t values[] = { r->pool.live, r->pool.wanted, r->pool.queued, r->pool.asked,
 				r->pool.failed, r->pool.restarted, r->pool.hung };
 			if (r->has_helpers)
 				exposition_count(x, LABELS({ s->kind, r->name }, { "type", r->type }), values[i]);

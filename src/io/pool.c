@@ -280,7 +280,9 @@ void pool_forget(struct pool *p, struct pool_request *r)
 
 struct pool_stats pool_stats(const struct pool *p)
 {
-	return p->stats;
+	struct pool_stats s = p->stats;
+	s.wanted = p->conf.helpers;
+	return s;
 }
 
 void pool_close(struct pool *p)

@@ -59,6 +59,7 @@ struct pool_stats {
 	uint64_t asked, failed, restarted; /* since the start */
 	uint64_t hung; /* of those that were restarted: worked on one request for too long */
 	unsigned live, queued; /* helper processes, hung ones included; requests that wait for a helper's turn */
+	unsigned wanted; /* how many helpers there are to be */
 };
 
 struct pool;

@@ -76,6 +76,7 @@ def test_every_kind_tells_that_it_does_not_answer(gate, folder, seen):
         assert after("quotagate_store_lookup_failures_total", store=name) == 2
         shown = row(stores, name=name)
         assert (shown["lookups"], shown["failed"], shown["answering"], shown["last_answer"]) == (2, 2, False, None)
+        assert shown["wanted"] == (0 if name in ("status", "lmtp", "map") else 2), "nobody has a name to look up"
         said = daemon.check(f"joe@{name}.example")
         assert said.returncode == 3 and re.search(NOBODY, said.stdout) and "event=" not in said.stderr
 
