@@ -32,10 +32,11 @@ static inline bool str_starts(struct str s, struct str prefix)
 	return s.len >= prefix.len && (prefix.len == 0 || memcmp(s.at, prefix.at, prefix.len) == 0);
 }
 
-/* The slice from octet `from` on, empty when there is none. */
+/* The slice from octet `from` on, empty when there is none. To a null `at` nothing is added, not even 0: C has no such sum. */
 static inline struct str str_from(struct str s, size_t from)
 {
-	return from >= s.len ? (struct str){ s.at + s.len, 0 } : (struct str){ s.at + from, s.len - from };
+	size_t n = from < s.len ? from : s.len;
+	return n ? (struct str){ s.at + n, s.len - n } : s;
 }
 
 /* ASCII letters compare without case; every other octet as it is. */
