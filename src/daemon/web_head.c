@@ -5,7 +5,8 @@
  * characters. Bodies have their length told: those in chunks are not taken (411).
  *
  * Releases of the library before 0.9.77 accept some of this without a word. They read in place: what they pass on is where
- * it came in, with NULs for the colons and the ends of lines. So the distances tell what stood between.
+ * it came in, with NULs for the colons and the ends of lines. So the distances tell what stood between. What they cannot
+ * tell from CR LF is another end of the same length, of CR, LF, NUL or a colon: no proxy passes that on.
  */
 #include "daemon/web_inside.h"
 
@@ -108,19 +109,21 @@ static enum MHD_Result on_header(
 	return s->fault ? MHD_NO : MHD_YES;
 }
 
-/* The first line has one blank on each side of the target, and no NUL. */
+/* The first line has one blank on each side of the target, and no NUL; the method is a word. */
 static bool begins_well(const struct web_request *r, const char *method, const char *version)
 {
-	return !READS_IN_PLACE ||
-	       (method + strlen(method) + 1 == r->sent_target && r->sent_target + r->sent_len + 1 == version);
+	struct str word = str_of(method);
+	return is_token(word) && (!READS_IN_PLACE || (method + word.len + 1 == r->sent_target &&
+							     r->sent_target + r->sent_len + 1 == version));
 }
 
-/* The last line, and the empty one behind it. */
+/* The last line, and the empty one behind it, which are four NULs now: a line that begins with a colon ends a head as well. */
 static bool ends_well(struct MHD_Connection *connection, const struct scan *s, const char *method)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
-	return !READS_IN_PLACE || method + info->header_size == s->next + LINE_END;
+	return !READS_IN_PLACE || (method + info->header_size == s->next + LINE_END &&
+					  memcmp(s->next - LINE_END, "\0\0\0", 2 * LINE_END) == 0);
 }
 
 static const char *framing_fault(const struct scan *s, const char *version, unsigned *status)
@@ -142,7 +145,7 @@ const char *web_head_fault(
 {
 	struct scan s = { .head = head, .next = version + strlen(version) + LINE_END };
 	if (!c->request.sent_target || !begins_well(&c->request, method, version))
-		return "a first line with further blanks, or a NUL";
+		return "a first line with further blanks, or a NUL, or a method that is no word";
 	MHD_get_connection_values_n(c->connection, MHD_HEADER_KIND, on_header, &s);
 	if (s.fault)
 		return s.fault;

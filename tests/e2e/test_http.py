@@ -659,6 +659,7 @@ BAD = {
     "two blanks": b"GET  /quota?u=full HTTP/1.1\r\n" + HOST + b"\r\n",
     "tabs for blanks": b"GET\t/quota?u=full\tHTTP/1.1\r\n" + HOST + b"\r\n",
     "blank in front": b" GET /quota?u=full HTTP/1.1\r\n" + HOST + b"\r\n",
+    "control character in the method": b"GE\x14 /quota?u=full HTTP/1.1\r\n" + HOST + b"\r\n",
     "control character in a header": LINE + HOST + b"A: \x01\r\n\r\n",
     "no version": b"GET /quota?u=full\r\n\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
