@@ -310,6 +310,7 @@ void drive_connect(struct drive *d, struct str host)
 	str_copy_z(d->host, sizeof(d->host), host);
 	const struct front_peer peer = { .host = str_of(d->host),
 		.key = &key,
+		.keys = d->keys,
 		.now = 1000,
 		.wall = DRIVE_WALL,
 		.listener = 1,

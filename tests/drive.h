@@ -35,6 +35,7 @@ struct drive {
 	char *input; /* exactly what was not eaten yet lies at input + eaten, `unread` octets */
 	size_t eaten, unread;
 	char host[64];
+	const struct seal_keys *keys; /* of the listener, null: none */
 	uint64_t connections; /* so many there were */
 };
 

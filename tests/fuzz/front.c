@@ -14,6 +14,43 @@ void fuzz_require(bool held, const char *promise)
 	abort();
 }
 
+unsigned fuzz_choose(struct octets *in, unsigned n)
+{
+	unsigned chosen = 0;
+	for (unsigned most = 1; most < n && in->at < in->end; most *= 256)
+		chosen = chosen * 256 + *in->at++;
+	return n ? chosen % n : 0;
+}
+
+struct str fuzz_take(struct octets *in, size_t len)
+{
+	size_t left = (size_t)(in->end - in->at);
+	struct str s = { (const char *)in->at, len < left ? len : left };
+	in->at += s.len;
+	return s;
+}
+
+struct str fuzz_text(struct octets *in, char end)
+{
+	struct str left = { (const char *)in->at, (size_t)(in->end - in->at) };
+	size_t len = str_find(left, end);
+	in->at += len < left.len ? len + 1 : len;
+	return left.at ? (struct str){ left.at, len } : STR("");
+}
+
+bool fuzz_inside(struct str part, struct str whole)
+{
+	return part.len == 0 || (part.at >= whole.at && part.at + part.len <= whole.at + whole.len);
+}
+
+bool fuzz_is_clean(struct str text)
+{
+	for (size_t i = 0; i < text.len; i++)
+		if ((unsigned char)text.at[i] < 0x20 || text.at[i] == 0x7F)
+			return false;
+	return true;
+}
+
 struct judge {
 	unsigned turn;
 };
