@@ -1,6 +1,7 @@
 /*
  * Octets choose what directories and stores say, when, and what clients ask. Whatever they say, every question gets one
- * answer by its deadline, who was refused is not charged, only what was started is cancelled, and every probe comes back.
+ * answer by its deadline, who was refused is not charged, no step rests on what was said of another address, only what was
+ * started is cancelled, and every probe comes back.
  *
  *   a.example: directories 0 (with canaries) and 1, senders checked    b.example: directory 1    c.example: directory 2
  */
@@ -98,6 +99,16 @@ static enum listing choose_targets(struct buf *record)
 	return LISTING_TARGETS;
 }
 
+/* By the facts of an address it can be told whose they are; without a limit of messages they judge nothing. */
+static uint32_t mark_of(struct str address)
+{
+	char small[ADDRESS_MAX];
+	const struct hash_key key = { 3, 4 };
+	for (size_t i = 0; i < address.len; i++)
+		small[i] = (char)(address.at[i] >= 'A' && address.at[i] <= 'Z' ? address.at[i] | 0x20 : address.at[i]);
+	return (uint32_t)hash_of(&key, small, address.len).a | 1;
+}
+
 static void answer(struct lookup *l)
 {
 	static const struct target elsewhere = { .kind = TARGET_ELSEWHERE };
@@ -111,6 +122,8 @@ static void answer(struct lookup *l)
 	struct buf record = { .at = octets, .cap = 8192 };
 	l->facts = (struct facts){ .state = (enum facts_state)choose(4), .firm = choose(2), .usage = choose(256) * 10 };
 	l->facts.limit = choose(2) * 1000;
+	if (l->facts.state == FACTS_FOUND)
+		l->facts.messages = mark_of(l->mailbox.address);
 	if (l->of_directory && l->store == CENSUS) {
 		l->listing = LISTING_TARGETS;
 		for (unsigned n = 0; n < PROBES; n++)
@@ -174,6 +187,8 @@ static void on_done(struct ask *a, msec now)
 static void on_step(struct ask *a, const struct gate_step *step)
 {
 	fuzz_require(a->active && step->address->whole.len <= ADDRESS_MAX, "a step is one of a question");
+	if (step->store && step->facts.state == FACTS_FOUND)
+		fuzz_require(step->facts.messages == mark_of(step->address->whole), "facts are those of the address");
 }
 
 static void ask(struct client *c)
