@@ -1,6 +1,6 @@
 /*
- * What is written with a stranger's text in it: base 64, names of mailboxes in IMAP, keys of Redis, values in filters of
- * LDAP. Each can be read back to the same text, by the simplest reader there is, and holds nothing that would end it.
+ * What is written with a stranger's text in it: base 64, names of mailboxes in IMAP, keys of Redis. Each can be read back to
+ * the same text, by the simplest reader there is, and holds nothing that would end it.
  */
 #include "fuzz.h"
 #include "wire/base64.h"
