@@ -31,6 +31,7 @@ PICKS = 1 << 20  # bench/picks.h: so many draws, then the same again
 # Key, connections, a connection per question.
 MODES = [("1", 1, False), ("8", 8, False), ("64", 64, False), ("new", 64, True), ("512", 512, False)]
 
+FETCH = "`scripts/fetch-servers {}` gets it, and root can run it."
 HALF = "mailboxes = {half}"  # the rest of that cache is as it comes
 FIRST = "floor"
 OURS = (FIRST, "hit", "mixed", "miss", "hit-smmap", "miss-smmap")  # whose silence is a fault
@@ -111,18 +112,18 @@ def ours(given, world):
 def dovecots(given, world):
     tree = ROOT / ".cache/servers/dovecot"
     if os.geteuid() != 0 or not tree.is_dir():
-        world.lacks("Dovecot", "dovecot")
+        world.lacks("Dovecot", FETCH.format("dovecot"))
         return
     more = (ROOT, tree, world.folder)
-    yield Contender("quota-status", servers.dovecot(*more, "documented", world.maildirs, world.owner, servers.DOCUMENTED),
-                    seldom=ALL, warm=True, cannot={"512": "it serves 100 connections, and lets the others wait"})
+    documented = servers.dovecot(*more, "documented", world.maildirs, world.owner, servers.DOCUMENTED)
+    yield Contender("quota-status", documented, seldom=ALL, warm=True, cannot={"512": "it serves 100 connections, and lets the others wait"})
     yield Contender("quota-status-best", servers.dovecot(*more, "best", world.maildirs, world.owner), seldom=ALL)
 
 
 def cyruses(given, world):
     tree = ROOT / ".cache/servers/cyrus"
     if os.geteuid() != 0 or not tree.is_dir():
-        world.lacks("Cyrus", "cyrus")
+        world.lacks("Cyrus", FETCH.format("cyrus"))
         return
     cyrus = Cyrus(ROOT, tree, world.folder)
     cyrus.fill([(f"u{i:06d}", USED_FULL if i % FULL_EVERY == FULL_EVERY - 1 else USED, LIMIT) for i in range(USERS)])
@@ -139,7 +140,7 @@ def others(given, world):
                     "--before", f"{world.maildirs}/example.org/", "--after", "/Maildir", full=None, seldom=ALL,
                     cannot={key: kept for key, _, fresh in MODES if not fresh})
     if not tree.is_dir():
-        world.lacks("lighttpd", "lighttpd")
+        world.lacks("lighttpd", FETCH.format("lighttpd"))
         return
     yield Contender("cgi", servers.lighttpd(ROOT, tree, world.folder, "cgi", world.maildirs), "--protocol", "cgi",
                     seldom=ALL, cannot={"512": "it would run 512 scripts at once"})
@@ -171,8 +172,8 @@ class World:
             with self.given.raw.open("a") as raw:
                 print(json.dumps(row), file=raw)
 
-    def lacks(self, who, tree):
-        self.put(kind="lacks", who=who, tree=tree)
+    def lacks(self, who, hint):
+        self.put(kind="lacks", who=who, hint=hint)
 
     def contenders(self):
         found = []
@@ -194,7 +195,8 @@ class World:
 
 
 def hits_since(before, after):
-    questions, hits = (after[name] - before[name] for name in ("quotagate_questions_total", "quotagate_cache_hits_total"))
+    hits, questions = (after[name] - before[name]
+                       for name in ("quotagate_cache_hits_total", "quotagate_questions_total"))
     return hits / questions
 
 

@@ -1,4 +1,4 @@
-"""Cyrus for scripts/bench: smmapd and imapd with as many mailboxes as bench/maildirs makes, of the same usage and limit.
+"""Cyrus for scripts/bench peers: smmapd and imapd with mailboxes like those of bench/maildirs.
 
 It runs from the tree that scripts/fetch-servers unpacked, in namespaces of its own (scripts/enclose), and wants root.
 The mailboxes are made by IMAP, a thousand commands at a time; no message lies in them: what is used is written into the
@@ -53,7 +53,8 @@ EVENTS {{
 
 def write_etc(etc):
     etc.mkdir()
-    for file, line in (("passwd", f"cyrus:x:{CYRUS}:{CYRUS}::/nonexistent:/bin/false\n"), ("group", f"cyrus:x:{CYRUS}:\n")):
+    user, group = f"cyrus:x:{CYRUS}:{CYRUS}::/nonexistent:/bin/false\n", f"cyrus:x:{CYRUS}:\n"
+    for file, line in (("passwd", user), ("group", group)):
         etc.joinpath(file).write_text(Path("/etc", file).read_text() + line)
 
 
@@ -117,9 +118,9 @@ class Cyrus(Server):
         self.stop()
         self.socket_of(self.smmap).unlink(missing_ok=True)
         lines = [f"user.{user}\t%(S ({used} {allowed // 1024}) M (3))\n" for user, used, allowed in rows]
-        subprocess.run([*self.lower, f"{PROGRAMS}/cyr_dbtool", "-C", f"{self.folder}/imapd.conf",
-                        f"{self.folder}/state/quotas.db", "twoskip", "set"], check=True, input="".join(lines), text=True,
-                       stdout=subprocess.DEVNULL)
+        set_all = [f"{PROGRAMS}/cyr_dbtool", "-C", f"{self.folder}/imapd.conf", f"{self.folder}/state/quotas.db", "twoskip",
+                   "set"]
+        subprocess.run([*self.lower, *set_all], check=True, input="".join(lines), text=True, stdout=subprocess.DEVNULL)
         return self.start()
 
     @staticmethod

@@ -113,7 +113,8 @@ def mode_table(figures, mode, notes):
         if (name, mode) in figures.cannot:
             notes.setdefault(figures.cannot[name, mode], len(notes) + 1)
             rows.append([TITLES[name], f"- [{notes[figures.cannot[name, mode]]}]", *["-"] * 7])
-    return table(["", "answers/s", "of the floor's", "p50", "p99", "p99.9", "CPU each", "times the floor's", "MiB"], rows)
+    head = ["", "answers/s", "of the floor's", "p50", "p99", "p99.9", "CPU each", "times the floor's", "MiB"]
+    return table(head, rows)
 
 
 def cell_tables(figures):
@@ -177,7 +178,8 @@ def expectations(figures):
     yield judge("misses asked by socketmap: more than smmapd", ratio("miss-smmap", "rate", "smmapd"), lambda m: m > 1)
     if figures.of("memory"):
         most = max(figures.of("memory"), key=lambda row: row["mailboxes"])
-        yield judge(f"memory with {most['mailboxes']:,} mailboxes cached: RSS under 160 MiB", [most["rss"]], lambda m: m < 160)
+        yield judge(f"memory with {most['mailboxes']:,} mailboxes cached: RSS under 160 MiB", [most["rss"]],
+                    lambda m: m < 160)
     if figures.of("cached"):
         yield judge("flat: CPU with all mailboxes cached, at most 1.3 times that with 1,000",
                     grown(figures.of("cached"), "mailboxes", "cpu_us"), lambda m: m <= 1.3)
@@ -193,13 +195,14 @@ def expectations(figures):
 def about(figures):
     """What the figures are of."""
     machine = figures.of("machine")[0]
-    yield (f"{machine['cpus']} CPUs ({machine['processor']}), Linux {machine['kernel']}; {machine['rounds']} rounds of "
-           f"{machine['seconds']} s{', quick' if machine['quick'] else ''}; load average before them {machine['load']:.1f}.")
+    yield (f"{machine['cpus']} CPUs ({machine['processor']}), Linux {machine['kernel']}; rounds: {machine['rounds']}, of "
+           f"{machine['seconds']} s each{' (--quick)' if machine['quick'] else ''}; load average before the first "
+           f"{machine['load']:.1f}, and from 0.2 on others disturb it.")
     hits = [row["hits"] for row in figures.of("run") if "hits" in row]
     if hits:
         yield f"Of the mixed questions, {statistics.median(hits) * 100:.0f} % were answered from the cache."
     for row in figures.of("lacks"):
-        yield f"Without {row['who']}" + (f", which `scripts/fetch-servers {row['tree']}` gets, as root." if row["tree"] else ".")
+        yield f"Without {row['who']}; " + row["hint"]
 
 
 def page(figures):
@@ -224,9 +227,9 @@ def write(folder, text, figures):
 
 
 def show(rows, folder=None):
-    """Prints the page; and writes it, and the plot, into the folder."""
+    """Writes the page and the plot into the folder, if one is given, and prints the page."""
     figures = Figures(rows)
     text = "\n".join(page(figures))
-    print(text)
     if folder:
         write(folder, text, figures)
+    print(text)

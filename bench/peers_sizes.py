@@ -1,10 +1,10 @@
 """scripts/bench peers: does an answer cost the same with 1,000 mailboxes in the cache and with a million, with no idle
 connection and with a thousand; and what memory a million mailboxes take.
 
-All of them lie in one Maildir, for only the daemon is measured here. Instructions are those of the daemon outside of the
-kernel: of the CPU's own counter where perf(1) can read it, which virtual machines often do not let it, else by
-valgrind's callgrind. Under that a million mailboxes would take too long: a cache of 5,000 that is full stands in for it,
-whose chains are as long.
+All of them lie in one Maildir, for only the daemon is measured here. Instructions are those of the daemon outside of
+the kernel: of the CPU's own counter where perf(1) can read it, which virtual machines often do not let it, else by
+valgrind's callgrind. Under that a million mailboxes would take too long: a cache of 5,000 that is full stands in for
+it, whose chains are as long.
 """
 import os
 import re
@@ -71,7 +71,7 @@ def instructions_by_valgrind(world, name, maildirs, users, room):
     out.mkdir()
     os.chmod(out, 0o777)
     server = daemon(world, "daemon", maildirs, room, out)
-    # As somebody without rights from the start: callgrind opens its files late, and the daemon would have given up root.
+    # Without rights from the start: callgrind opens its files late, when the daemon would have given up root.
     lower = [f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"] if os.geteuid() == 0 else []
     server.command = [*(["setpriv", *lower] if lower else []), "valgrind", "--tool=callgrind", "--trace-children=no",
                       "--dump-before=metrics_text", f"--callgrind-out-file={out}/%p", *server.command]
@@ -94,7 +94,7 @@ def count_instructions(world, maildirs, few, many, users):
     if None not in by_perf:
         return [("perf", n, count) for n, count in zip((FEW, users), by_perf)]
     if not shutil.which("valgrind"):
-        world.lacks("a counter of instructions", "")
+        world.lacks("a count of instructions", "`scripts/need valgrind` gets what counts them.")
         return []
     return [("callgrind", n, instructions_by_valgrind(world, f"counted{n}", maildirs, n, room))
             for n, room in ((FEW, MANY), (FULL, FULL))]

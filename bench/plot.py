@@ -56,7 +56,8 @@ def grid(decades, x_of, bottom):
     for power in decades:
         x = x_of(10 ** power)
         label = f"{10 ** power:g}" if power >= -3 else f"{10 ** power:.{-power}f}"
-        yield f'<line class="{"one" if power == 0 else "grid"}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 14}" y2="{bottom}"/>'
+        kind = "one" if power == 0 else "grid"
+        yield f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP - 14}" y2="{bottom}"/>'
         yield f'<text class="small" x="{x:.1f}" y="{bottom + 16}" text-anchor="middle">{label}</text>'
     yield f'<text class="small" x="{x_of(10 ** decades[0]):.1f}" y="{bottom + 34}">answers a second, as a share of ' \
           'the floor\'s in the same round; logarithmic</text>'

@@ -109,7 +109,7 @@ service quota-status {{
 }}
 """
 
-# A process for each connection, 100 of them, as its documentation has it; or what was found to serve it best on two CPUs.
+# A process for each connection, 100 of them, as its documentation has it; or what was found best for two CPUs.
 DOCUMENTED = "client_limit = 1"
 AT_ITS_BEST = "client_limit = 256\n  process_limit = 2\n  process_min_avail = 2"
 
@@ -204,7 +204,7 @@ def floor(tools, folder, name, maildirs=None):
 
 def quotagate(program, folder, name, maildirs, ttl, level="warning", to="stderr", environment=None, listed=None,
               cache=None, local="%n", smmap=False):
-    """`listed`: a file with all addresses, which a directory looks up first. `cache`: what its section says, in place of
+    """`listed`: a file with all addresses, which a directory looks up first. `cache`: what its section says, without the
     ttl; `local`: what stands for the local part in a Maildir's path; `smmap`: it listens at NAME.smmap, too."""
     config = Path(folder, name + ".conf")
     text = QUOTAGATE + (LISTED if listed else "") + (SMMAP if smmap else "")
