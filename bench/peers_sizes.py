@@ -129,8 +129,7 @@ def run(world):
         for server, n in ((few, FEW), (many, users)):
             started.append(server.start())
             fill(world, server, n)
-            (rss, pss), *_ = server.memory()
-            world.put(kind="memory", mailboxes=n, rss=rss, pss=pss)
+            world.put(kind="memory", mailboxes=n, rss=server.memory()[0][0])
         measure(world, few, many, users)
         for how, n, count in count_instructions(world, maildirs, few, many, users):
             world.put(kind="instructions", how=how, mailboxes=n, count=count)

@@ -124,6 +124,16 @@ def stat_of(pid):
     return int(fields[1]), int(fields[3]), user + children_user, system + children_system
 
 
+def memory_of(pid):
+    try:
+        rows = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    except PermissionError:
+        rss = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / (1 << 20)
+        return [rss, rss]
+    fields = dict(row.split(":") for row in rows)
+    return [int(fields[key].split()[0]) / 1024 for key in ("Rss", "Pss")]
+
+
 class Server:
     """`at` is where it listens when it is up; without it, at the unix socket of its name."""
 
@@ -179,12 +189,8 @@ class Server:
         return sum(stat[2] for stat in stats), sum(stat[3] for stat in stats)
 
     def memory(self):
-        """RSS and PSS in MiB of each process, the first one first."""
-        rows = []
-        for pid in sorted(self.processes(), key=lambda pid: pid != self.process.pid):
-            fields = dict(line.split(":") for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
-            rows.append([int(fields[key].split()[0]) / 1024 for key in ("Rss", "Pss")])
-        return rows
+        """RSS and PSS in MiB of each process, the first one first; PSS as much as RSS where only root may know it."""
+        return [memory_of(pid) for pid in sorted(self.processes(), key=lambda pid: pid != self.process.pid)]
 
 
 def metrics(server):
