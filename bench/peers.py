@@ -93,7 +93,7 @@ def check(contender, figures):
 ALL = tuple(mode[0] for mode in MODES)
 
 
-def ours(given, world):
+def ours(world):
     """The floor and quotagate."""
     tools, folder, maildirs = world.tools, world.folder, world.maildirs
     hit, miss = (servers.quotagate(world.binary, folder, name, maildirs, ttl, smmap=True)
@@ -109,7 +109,7 @@ def ours(given, world):
     yield Contender("miss-smmap", miss, *smmap, to=f"{miss.at}.smmap")
 
 
-def dovecots(given, world):
+def dovecots(world):
     tree = ROOT / ".cache/servers/dovecot"
     if os.geteuid() != 0 or not tree.is_dir():
         world.lacks("Dovecot", FETCH.format("dovecot"))
@@ -120,20 +120,20 @@ def dovecots(given, world):
     yield Contender("quota-status-best", servers.dovecot(*more, "best", world.maildirs, world.owner), seldom=ALL)
 
 
-def cyruses(given, world):
+def cyruses(world):
     tree = ROOT / ".cache/servers/cyrus"
     if os.geteuid() != 0 or not tree.is_dir():
         world.lacks("Cyrus", FETCH.format("cyrus"))
         return
     cyrus = Cyrus(ROOT, tree, world.folder)
-    cyrus.fill([(f"u{i:06d}", USED_FULL if i % FULL_EVERY == FULL_EVERY - 1 else USED, LIMIT) for i in range(USERS)])
     world.started.append(cyrus)
+    cyrus.fill([(f"u{i:06d}", USED_FULL if i % FULL_EVERY == FULL_EVERY - 1 else USED, LIMIT) for i in range(USERS)])
     yield Contender("smmapd", cyrus, "--protocol", "socketmap", to=cyrus.smmap, seldom=("512",), warm=True)
     yield Contender("imap", servers.imap_policy(ROOT, world.folder, "imap", cyrus.imap), behind=cyrus,
                     idle="smmapd", seldom=ALL)
 
 
-def others(given, world):
+def others(world):
     """What reads the files itself, anew for each question."""
     tree, kept = ROOT / ".cache/servers/lighttpd", "it closes after each answer, as Exim wants it"
     yield Contender("forking", servers.forking(world.tools, world.folder, "forking"), "--protocol", "exim-quotad",
@@ -178,7 +178,7 @@ class World:
     def contenders(self):
         found = []
         for some in (ours, dovecots, cyruses, others):
-            for contender in some(self.given, self):
+            for contender in some(self):
                 found.append(contender)
                 if contender.server not in self.started:
                     self.started.append(contender.server.start())
@@ -232,9 +232,7 @@ def measure(world, contenders):
         for mode in MODES:
             for i in range(len(contenders)):
                 contender = contenders[(i + turn) % len(contenders)]
-                if turn % 2 and mode[0] in contender.seldom:
-                    continue
-                if mode[0] in contender.cannot:
+                if mode[0] in contender.cannot or (turn % 2 and mode[0] in contender.seldom):
                     continue
                 try:
                     measure_one(world, contender, mode, turn)
@@ -251,6 +249,8 @@ def measure(world, contenders):
 def run(given, tools, binary, folder):
     owner = 65534 if os.geteuid() == 0 else os.geteuid()
     world = World(given, tools, binary, folder, owner)
+    if given.raw:
+        given.raw.write_text("")  # two runs in one file would make one page
     world.put(kind="machine", cpus=os.cpu_count(), kernel=platform.release(), load=os.getloadavg()[0],
               processor=processor(), users=USERS, rounds=given.rounds, seconds=given.seconds, quick=given.quick)
     subprocess.run([ROOT / "bench/maildirs", world.maildirs, str(USERS), "--owner", str(owner)], check=True)
