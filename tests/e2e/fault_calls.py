@@ -1,0 +1,176 @@
+"""Every call that can fail fails once: the first, the second, and so on, until there are no more of them."""
+import errno
+import os
+import re
+import signal
+import time
+
+from enclosure import until
+from fault_plan import USUAL
+from fault_table import EXPECTED, Row
+from fault_world import HELPERS, World
+
+SLACK = 4096  # KiB of memory that may stay after all that
+
+
+def resident(pid):
+    with open(f"/proc/{pid}/status") as status:
+        return int(re.search(r"^VmRSS:\s*(\d+)", status.read(), re.M)[1])
+
+
+# ---- what goes on meanwhile ----
+
+def asking(world, row):
+    """A question by every way, for full mailboxes and for those with room."""
+    for asker in world.askers:
+        for mailbox in EXPECTED:
+            row.ask(asker, mailbox)
+            time.sleep(0.002)  # then the cache has forgotten
+
+
+def reloads(world):
+    return len(re.findall("event=reload(?:ed|-failed)", world.gate.said()))
+
+
+def reloading(world, row):
+    """Another configuration, with other helpers, made by another nursery."""
+    before = reloads(world)
+    world.turn()
+    until(lambda: reloads(world) > before or world.gate.process.poll() is not None, "the configuration is read again")
+    asking(world, row)
+
+
+def replacing(world, row):
+    """A helper is killed, and another made."""
+    helpers = until(lambda: len(world.gate.helpers()) == HELPERS and world.gate.helpers(), "all helpers are there")
+    os.kill(min(helpers), signal.SIGKILL)
+    asking(world, row)
+    until(lambda: len(world.gate.helpers()) == HELPERS, "another is made")
+
+
+asking.meanwhile, reloading.meanwhile, replacing.meanwhile = "", ", during a reload", ", while a helper is replaced"
+
+
+# ---- one row ----
+
+class Series:
+    """One kind of call of one process fails, the first, the second, ... while `scenario` goes on. `quick`: only some of them."""
+
+    def __init__(self, role, call, scenario, error=None, times=1, fatal=False, step=1):
+        self.role, self.call, self.scenario, self.error = role, call, scenario, error
+        self.times = times  # in a row
+        self.step = step  # 1: all of them
+        self.fatal = fatal  # the process is known not to survive it
+
+    def name(self):
+        what = {"alloc": "an allocation", "parser_alloc": "an allocation of libconfuse"}.get(self.call, f"`{self.call}`")
+        error = USUAL[self.call] if self.error is None else self.error
+        how = f"killed at {what}" if error < 0 else f"{what} fails, {errno.errorcode[error]}"
+        often = f", {self.times} in a row" if self.times > 1 else ""
+        often += f", each {self.step}th of them" if self.step > 1 else ""
+        return f"{self.role}: {how}{often}{self.scenario.meanwhile}"
+
+    def run(self, world, quick=False):
+        """The row. A daemon that ended is started anew."""
+        row, nth = Row(self.name()), 1
+        while not quick or row.injected < self.times * (2 if self.scenario is asking else 1):
+            struck = self.once(world, row, nth)
+            if not struck:
+                break
+            row.injected += struck
+            nth += 3 if quick else self.step
+        if world.turned:
+            self.scenario(world, row)
+        if not row.injected:
+            row.say("nothing was hit")
+        return row
+
+    def once(self, world, row, nth):
+        gate = world.gate
+        began = time.monotonic()
+        gate.plan.arm(self.role, [self.call], nth, self.times, self.error)
+        try:
+            self.scenario(world, row)
+        finally:
+            _, struck = gate.plan.disarm()
+        if gate.process.poll() is not None:
+            if not self.fatal:
+                row.say(f"the daemon ended with {gate.process.returncode} at number {nth}")
+            row.died += 1
+            gate.start()
+        if struck:
+            row.recover(world.askers, began)
+        return struck
+
+
+def run_series(series, say=lambda row: None, quick=False):
+    """Rows for all of them, before one daemon, which has no more descriptors and memory at the end than at the beginning."""
+    world, rows = World().start(), []
+    try:
+        warm = Row("nothing")
+        for _ in range(3):
+            asking(world, warm)
+            warm.recover(world.askers)
+        for one in series:
+            until(world.is_manned, "all helpers are there")
+            descriptors, memory, pid = world.gate.descriptors(), resident(world.gate.pid()), world.gate.pid()
+            row = one.run(world, quick)
+            if pid == world.gate.pid():
+                check_level(world, row, descriptors, memory)
+            rows.append(row)
+            say(row)
+    finally:
+        world.stop()
+    return rows
+
+
+def check_level(world, row, descriptors, memory):
+    """What there was before is there, and no more."""
+    for asker in world.askers:
+        asker.close()
+    end = time.monotonic() + 3
+    while world.gate.descriptors() > descriptors and time.monotonic() < end:
+        time.sleep(0.02)
+    if (now := world.gate.descriptors()) > descriptors:
+        row.say(f"{now} descriptors, before that {descriptors}")
+    if (now := resident(world.gate.pid())) > memory + SLACK:
+        row.say(f"{now} KiB of memory, before that {memory}")
+
+
+# ---- the beginning ----
+
+def run_start(call, quick=False):
+    """Each call of one kind fails while the daemon starts: it serves, or says why not and ends."""
+    row, world, nth = Row(f"start: {Series('daemon', call, asking).name()}"), World(), 1
+    try:
+        while not quick or nth < 8:
+            if not start_once(world, row, call, nth):
+                break
+            nth += 5 if quick else 1
+    finally:
+        world.stop()
+    ended = f"ended with a reason: {row.refused}" + (f"; ended by libuv or libconfuse: {row.died}" if row.died else "")
+    row.note = f"served: {row.injected - row.refused - row.died}; {ended}"
+    return row
+
+
+def start_once(world, row, call, nth):
+    gate = world.gate
+    gate.log.write_text("")
+    gate.plan.arm("daemon", [call], nth)
+    gate.launch()
+    until(lambda: gate.process.poll() is not None or "event=started" in gate.said(), "it has begun or ended")
+    _, struck = gate.plan.disarm()
+    row.injected += struck
+    if gate.process.poll() is None:
+        row.recover(world.askers)
+        for asker in world.askers:
+            asker.close()
+        if gate.stop() != 0:
+            row.say("it did not end well")
+    elif gate.process.returncode < 0 or "quotagate: " not in gate.said():
+        row.died += 1
+    else:
+        row.refused += 1
+    gate.process = None
+    return struck

@@ -1,0 +1,351 @@
+"""What a machine does to a daemon: it runs out of descriptors, memory, disk; kills, stops, sets its clock; sends too many clients.
+Each function is a row. `small` makes it short enough for every test run."""
+import contextlib
+import os
+import re
+import resource
+import signal
+import socket
+import threading
+import time
+
+from askers import CLOSED, FreshPolicy, Policy, Wrong
+from enclosure import until
+from fault_calls import SLACK, asking, reloads, resident
+from fault_table import EXPECTED, Row, right
+from fault_world import FULL as FULL_MAILBOX, HELPERS, World
+from policy import connect, request
+
+
+@contextlib.contextmanager
+def running(row, **more):
+    """A world, and the end of the row: everybody is answered, nothing has stayed behind."""
+    world = World(**more).start()
+    try:
+        warm = Row("before it")
+        for _ in range(2):
+            asking(world, warm)
+        warm.recover(world.askers)
+        row.wrong += warm.wrong
+        before = world.gate.descriptors(), resident(world.gate.pid()), world.gate.pid()
+        yield world
+        row.recover(world.askers)
+        for asker in world.askers:
+            asker.close()
+        if world.gate.pid() == before[2]:
+            settle(world, row, *before[:2])
+    finally:
+        world.stop()
+
+
+def settle(world, row, descriptors, memory):
+    try:
+        until(lambda: world.gate.descriptors() <= descriptors, "descriptors as before", 5)
+    except AssertionError:
+        row.say(f"{world.gate.descriptors()} descriptors, before that {descriptors}")
+    if resident(world.gate.pid()) > memory + 2 * SLACK:
+        row.say(f"{resident(world.gate.pid())} KiB of memory, before that {memory}")
+
+
+class Crowd:
+    """Threads that ask by every front for as long as it lasts. `slowest` is the longest that an answer took."""
+
+    def __init__(self, world, row, threads=3):
+        self.world, self.row, self.over, self.slowest = world, row, threading.Event(), 0.0
+        self.threads = [threading.Thread(target=self.ask_on, daemon=True) for _ in range(threads)]
+
+    def ask_on(self):
+        askers = self.world.make_askers()
+        while not self.over.is_set():
+            for asker in askers:
+                for mailbox in EXPECTED:
+                    began = time.monotonic()
+                    self.row.ask(asker, mailbox)
+                    self.slowest = max(self.slowest, time.monotonic() - began)
+                    time.sleep(0.001)
+        for asker in askers:
+            asker.close()
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join(30)
+
+
+# ---- what the machine has no more of ----
+
+def descriptors(small):
+    row = Row("the limit of open files is reached (`RLIMIT_NOFILE`), twice as many clients come")
+    with running(row) as world:
+        room = 10 if small else 200
+        most = world.gate.descriptors() + room
+        world.gate.plan.limit(files=most)
+        asking(world, row)
+        clients = [FreshPolicy(world.askers[0].address) for _ in range(2 * room)]
+        held = []
+        for client in clients:
+            with contextlib.suppress(OSError):
+                held.append(connect(client.address, 5))
+        answered = sum(said(one) for one in held)
+        row.injected = len(held) - answered
+        row.seen["right"] += answered
+        row.seen[CLOSED] += row.injected
+        if not row.injected:
+            row.say("nobody was turned away")
+        for one in held:
+            one.close()
+        began = time.monotonic()
+        world.gate.plan.limit()
+        row.recover(world.askers, began)
+    return row
+
+
+def said(connection):
+    """True for the right answer, false when the connection was closed without a word."""
+    question = request(request="smtpd_access_policy", protocol_state="RCPT", recipient=FULL_MAILBOX, size=1).encode()
+    try:
+        connection.sendall(question)
+        got = connection.recv(65536)
+    except ConnectionError:
+        return False
+    if got and not re.fullmatch(rb"action=45[12] 4\.[23]\.[20] [^\n]*\n\n", got):
+        raise Wrong(f"no answer: {got!r}")
+    return bool(got)
+
+
+def memory(small):
+    row = Row("the limit of memory is reached (`RLIMIT_AS`): new clients, large requests, reloads")
+    with running(row) as world:
+        size = int(re.search(r"^VmSize:\s*(\d+)", status(world.gate.pid()), re.M)[1]) * 1024
+        world.gate.plan.limit(memory=size)
+        asking(world, row)
+        held = []
+        for _ in range(200 if small else 900):  # each with a request that is never finished
+            with contextlib.suppress(OSError):
+                one = connect(world.askers[0].address, 5)
+                one.sendall(b"sender=" + b"a" * 3000)
+                held.append(one)
+        for _ in range(2 if small else 50):
+            asking(world, row)
+            before = reloads(world)
+            world.turn()
+            until(lambda: reloads(world) > before or world.gate.process.poll() is not None, "the reload is told of")
+        row.injected = world.gate.said().count("out of memory") + row.seen[CLOSED]
+        if world.gate.process.poll() is not None:
+            row.say(f"the daemon ended with {world.gate.process.returncode}")
+        for one in held:
+            one.close()
+        began = time.monotonic()
+        world.gate.plan.limit()
+        row.recover(world.askers, began)
+        if world.turned:
+            world.turn()
+    return row
+
+
+def status(pid):
+    with open(f"/proc/{pid}/status") as file:
+        return file.read()
+
+
+def disk(small):
+    row = Row("the disk of the log is full")
+    mounting = ("sh", "-c", 'mount -t tmpfs -o size=32k,mode=0777 tmpfs "$0" && exec "$@"')
+    world = World(more="")
+    try:
+        logs = world.folder / "logs"
+        logs.mkdir()
+        world.more = f'log {{ to = "{logs}/log" }}\n'
+        world.gate.configuration.write_text(world.configuration())
+        world.gate.before = [*mounting, str(logs), *world.gate.before]
+        world.start()
+        there = f"/proc/{world.gate.pid()}/root{logs}/log"
+        for _ in range(30 if small else 300):
+            asking(world, row)
+        room = os.statvfs(there)
+        row.injected = int(room.f_bavail == 0)
+        if not row.injected:
+            row.say("the disk is not full")
+        os.truncate(there, 0)
+        began = time.monotonic()
+        row.recover(world.askers, began)
+        until(lambda: tells(there), "the log tells what it lost")
+        row.note = "the log tells afterwards how many lines it lost"
+    finally:
+        world.stop()
+    return row
+
+
+def tells(log):
+    """What it could not take waits in memory, and comes first."""
+    with open(log, "r+", errors="replace") as file:
+        text = file.read()
+        file.truncate(0)
+    return "log dropped=" in text
+
+
+# ---- processes ----
+
+def hung(small):
+    row = Row("a helper hangs (SIGSTOP) with a question in its hands")
+    with running(row) as world:
+        for _ in range(1 if small else 5):
+            world.gate.plan.arm("helper", ["stat"], error=-signal.SIGSTOP)
+            began = time.monotonic()
+            asking(world, row)
+            row.injected += world.gate.plan.disarm()[1]
+            row.recover(world.askers, began)
+            until(lambda: len(world.gate.helpers()) == HELPERS and not stopped(world), "the hung helper is replaced")
+    return row
+
+
+def stopped(world):
+    return [pid for pid in world.gate.helpers() if re.search(r"^State:\s*T", status(pid), re.M)]
+
+
+def nursery_stopped(small):
+    row = Row("the nursery hangs (SIGSTOP), then all helpers are killed")
+    with running(row) as world:
+        for _ in range(1 if small else 3):
+            nursery, = world.gate.nurseries()
+            os.kill(nursery, signal.SIGSTOP)
+            for helper in world.gate.helpers():
+                os.kill(helper, signal.SIGKILL)
+            asking(world, row)
+            began = time.monotonic()
+            os.kill(nursery, signal.SIGCONT)
+            row.injected += 1
+            row.recover(world.askers, began)
+    return row
+
+
+def nursery_killed(small):
+    row = Row("the nursery is killed: the daemon says so, ends with status 1, and its supervisor starts it anew")
+    with running(row) as world:
+        for _ in range(1 if small else 5):
+            nursery, = world.gate.nurseries()
+            with Crowd(world, row, 1):
+                os.kill(nursery, signal.SIGKILL)
+                began = time.monotonic()
+                code = world.gate.process.wait(20)
+                if code != 1 or "makes the helpers, has ended" not in world.gate.said():
+                    row.say(f"it ended with {code}")
+                world.gate.start()
+            row.injected += 1
+            row.recover(world.askers, began)
+    return row
+
+
+def killed(small):
+    row = Row("the daemon is killed (SIGKILL) under load, and started anew at once")
+    with running(row) as world:
+        for _ in range(1 if small else 10):
+            with Crowd(world, row, 1):
+                time.sleep(0.1)
+                began = time.monotonic()
+                world.gate.signal(signal.SIGKILL)
+                world.gate.process.wait()
+                world.gate.start()
+            row.injected += 1
+            row.recover(world.askers, began)
+    return row
+
+
+# ---- time ----
+
+def clock(small):
+    row = Row("the calendar jumps by hours, days and years, forth and back")
+    with running(row) as world, Crowd(world, row, 1) as crowd:
+        for jump in (3600, -3600, 86_400, -86_400, 365 * 86_400, -365 * 86_400) * (1 if small else 10):
+            world.gate.plan.set_clock(jump)
+            row.injected += 1
+            asking(world, row)
+        world.gate.plan.set_clock(0)
+        if crowd.slowest > 1:
+            row.say(f"an answer took {crowd.slowest:.1f} s")
+        row.note = f"slowest answer {crowd.slowest * 1000:.0f} ms"
+    return row
+
+
+# ---- too many ----
+
+def slow_clients(small):
+    count = 500 if small else 10_000
+    row = Row(f"{count:,} connections that send an octet and then nothing for a minute")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 500), hard))
+    held = []
+    try:
+        with running(row, clients=count + 500) as world, Crowd(world, row, 2) as crowd:
+            for _ in range(count):
+                one = socket.create_connection(("127.0.0.1", world.ports["mta"]), timeout=15)
+                one.send(b"r")
+                held.append(one)
+            row.injected = len(held)
+            most = resident(world.gate.pid())
+            if small:
+                time.sleep(1)
+            else:  # request_timeout, 10 s, closes them
+                until(lambda: world.gate.descriptors() < 200, "they are closed", 40)
+            for one in held:
+                one.close()
+            if crowd.slowest > 1:
+                row.say(f"an answer took {crowd.slowest:.1f} s")
+            row.note = f"others' slowest answer {crowd.slowest * 1000:.0f} ms; {most / 1024:.0f} MiB at most"
+            until(lambda: world.gate.descriptors() < 200, "they are gone")
+    finally:
+        for one in held:
+            one.close()
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return row
+
+
+def reloads_under_load(small):
+    row = Row("reload under load")
+    with running(row) as world, Crowd(world, row) as crowd:
+        for _ in range(4 if small else 100):
+            before = reloads(world)
+            world.turn()
+            until(lambda: reloads(world) > before, "the configuration is read again")
+            row.injected += 1
+        if "event=reload-failed" in world.gate.said():
+            row.say("a reload failed")
+        row.note = f"slowest answer {crowd.slowest * 1000:.0f} ms"
+    return row
+
+
+def restarts_under_load(small):
+    row = Row("restart under load, sockets handed down by the service manager")
+    listening = socket.create_server(("127.0.0.1", 0), backlog=512)
+    world = World(sockets=[("mta", listening)])
+    world.ports["mta"] = listening.getsockname()[1]
+    world.gate.configuration.write_text(world.configuration())
+    address = f"inet:127.0.0.1:{world.ports['mta']}"
+    world.make_askers = lambda: [FreshPolicy(address), Policy(address)]
+    world.askers = world.make_askers()
+    try:
+        world.start()
+        row.recover(world.askers)
+        with Crowd(world, row) as crowd:
+            for _ in range(3 if small else 50):
+                began = time.monotonic()
+                if world.gate.stop() != 0:
+                    row.say("it did not end well")
+                world.gate.start()
+                until(lambda: right(world.askers[0], FULL_MAILBOX), "it answers")
+                row.injected += 1
+                row.recovered = max(row.recovered, time.monotonic() - began)
+        row.note = f"slowest answer {crowd.slowest * 1000:.0f} ms"
+    finally:
+        world.stop()
+        listening.close()
+    return row
+
+
+ROWS = (descriptors, memory, disk, hung, nursery_stopped, nursery_killed, killed, clock, slow_clients, reloads_under_load,
+        restarts_under_load)

@@ -1,0 +1,40 @@
+"""All that scripts/faults makes happen: the calls that fail, by process and occasion, and the faults of the machine."""
+import errno
+import signal
+
+import fault_machine
+from fault_calls import Series, asking, reloading, replacing, run_series, run_start
+
+KILL = -signal.SIGKILL
+
+CALLS = [
+    *[Series("daemon", call, asking) for call in (
+        "alloc", "accept", "read", "recv", "recvmsg", "write", "sendmsg", "epoll_ctl", "epoll_wait", "poll")],
+    Series("daemon", "alloc", asking, times=8),
+    Series("daemon", "accept", asking, error=errno.ENOMEM),
+    Series("daemon", "read", asking, error=errno.ECONNRESET),
+    Series("daemon", "write", asking, error=errno.EPIPE),
+    *[Series("helper", call, asking) for call in ("alloc", "recv", "send", "open", "openat2", "readdir", "stat")],
+    *[Series("helper", call, asking, error=KILL) for call in ("recv", "openat2", "readdir", "stat", "alloc", "send")],
+    *[Series("daemon", call, replacing) for call in ("send", "recvmsg", "fcntl", "epoll_ctl", "alloc")],
+    *[Series("nursery", call, replacing) for call in ("recv", "sendmsg", "socketpair", "fork", "open", "poll")],
+    *[Series("nursery", call, reloading) for call in ("alloc", "read", "open", "socketpair", "fork", "sendmsg")],
+    *[Series("daemon", call, reloading) for call in (
+        "read", "open", "stat", "socket", "bind", "listen", "epoll_ctl", "fcntl", "recvmsg", "alloc")],
+    Series("daemon", "parser_alloc", reloading, fatal=True, step=25),
+]
+STARTS = ("alloc", "open", "read", "socket", "bind", "listen", "socketpair", "pipe", "fork", "epoll_create", "epoll_ctl",
+          "fcntl", "getrandom", "send")
+
+
+def run(say=lambda row: None, quick=False):
+    """All rows, in the order of the table: (calls, machine)."""
+    calls = run_series(CALLS, say, quick)
+    for call in STARTS:
+        calls.append(run_start(call, quick))
+        say(calls[-1])
+    machine = []
+    for row in fault_machine.ROWS:
+        machine.append(row(quick))
+        say(machine[-1])
+    return calls, machine

@@ -1,0 +1,26 @@
+"""What scripts/faults does at length: calls that fail, and faults of the machine, each a few times. docs/reliability.md has all."""
+import pytest
+
+import fault_machine
+from fault_calls import run_series, run_start
+from fault_rows import CALLS
+
+# Those that take the time of a helper's hang are left to the script.
+MACHINE = [row for row in fault_machine.ROWS if row.__name__ not in ("hung", "nursery_stopped")]
+
+
+def test_what_fails_once_costs_one_answer_at_most():
+    wrong = [(row.fault, row.wrong, row.users()) for row in run_series(CALLS, quick=True) if not row.good()]
+    assert not wrong
+
+
+@pytest.mark.parametrize("call", ["alloc", "open", "socketpair"])
+def test_a_start_that_fails_says_why(call):
+    row = run_start(call, quick=True)
+    assert row.injected and row.good(), row.wrong
+
+
+@pytest.mark.parametrize("fault", MACHINE, ids=lambda fault: fault.__name__)
+def test_of_the_machine(fault):
+    row = fault(True)
+    assert row.injected and row.good(), row.wrong
