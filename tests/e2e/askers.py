@@ -1,8 +1,8 @@
 """Clients of every front that ask one question after the other and see to it that each has exactly one end.
 
 ask(address) returns how it ended: PASS, FULL, UNSURE (the answer of `error = defer`), CLOSED (the connection ended without a
-word or could not be made, so that the MTA does what its default_action says), or SILENT, which must not be, but for datagrams, which may be lost.
-Half an answer, a second one, or one that is of no protocol raises Wrong.
+word or could not be made, so that the MTA does what its default_action says), or SILENT, which must not be. Half an answer,
+a second one, or one that is of no protocol raises Wrong.
 """
 import errno
 import json
@@ -97,7 +97,8 @@ class Kept:
 
 class Policy(Kept):
     name = "policy, kept"
-    answers = {PASS: "action=DUNNO\n\n", FULL: "action=(452 4.2.2|552 5.2.3) [^\n]*\n\n", UNSURE: "action=451 4.3.0 [^\n]*\n\n"}
+    answers = {PASS: "action=DUNNO\n\n", FULL: "action=(452 4.2.2|552 5.2.3) [^\n]*\n\n",
+               UNSURE: "action=451 4.3.0 [^\n]*\n\n"}
     instance = 0
 
     def question(self, mailbox):

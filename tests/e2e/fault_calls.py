@@ -7,8 +7,8 @@ import time
 
 from enclosure import until
 from fault_plan import USUAL
-from fault_table import EXPECTED, Row
-from fault_world import HELPERS, World
+from fault_table import Row
+from fault_world import World
 
 SLACK = 4096  # KiB of memory that may stay after all that
 
@@ -23,7 +23,7 @@ def resident(pid):
 def asking(world, row):
     """A question by every way, for full mailboxes and for those with room."""
     for asker in world.askers:
-        for mailbox in EXPECTED:
+        for mailbox in world.mailboxes:
             row.ask(asker, mailbox)
             time.sleep(0.002)  # then the cache has forgotten
 
@@ -41,14 +41,22 @@ def reloading(world, row):
 
 
 def replacing(world, row):
-    """A helper is killed, and another made."""
-    helpers = until(lambda: len(world.gate.helpers()) == HELPERS and world.gate.helpers(), "all helpers are there")
-    os.kill(min(helpers), signal.SIGKILL)
+    """The helper of the mbox file is killed, and another made. It has been asked: for one that never was there is a pause."""
+    helper = until(lambda: world.gate.helpers("boxes"), "the helper is there")
+    os.kill(helper[0], signal.SIGKILL)
     asking(world, row)
-    until(lambda: len(world.gate.helpers()) == HELPERS, "another is made")
+    until(lambda: world.gate.helpers("boxes"), "another is made")
+
+
+def reconnecting(world, row):
+    """The server behind the store is another one: what was kept is of no use."""
+    world.backend.stop()
+    world.backend.start()
+    asking(world, row)
 
 
 asking.meanwhile, reloading.meanwhile, replacing.meanwhile = "", ", during a reload", ", while a helper is replaced"
+reconnecting.meanwhile = ", after the server behind a store was started anew"
 
 
 # ---- one row ----
@@ -56,9 +64,9 @@ asking.meanwhile, reloading.meanwhile, replacing.meanwhile = "", ", during a rel
 class Series:
     """One kind of call of one process fails, the first, the second, ... while `scenario` goes on. `quick`: only some of them."""
 
-    def __init__(self, role, call, scenario, error=None, times=1, fatal=False, step=1):
+    def __init__(self, role, call, scenario, error=None, times=1, fatal=False, step=1, what=""):
         self.role, self.call, self.scenario, self.error = role, call, scenario, error
-        self.times = times  # in a row
+        self.times, self.what = times, what  # in a row; what else is to be said
         self.step = step  # 1: all of them
         self.fatal = fatal  # the process is known not to survive it
 
@@ -68,7 +76,7 @@ class Series:
         how = f"killed at {what}" if error < 0 else f"{what} fails, {errno.errorcode[error]}"
         often = f", {self.times} in a row" if self.times > 1 else ""
         often += f", each {self.step}th of them" if self.step > 1 else ""
-        return f"{self.role}: {how}{often}{self.scenario.meanwhile}"
+        return f"{self.role}: {how}{often}{self.scenario.meanwhile}{self.what}"
 
     def run(self, world, quick=False):
         """The row. A daemon that ended is started anew."""
@@ -99,18 +107,18 @@ class Series:
             row.died += 1
             gate.start()
         if struck:
-            row.recover(world.askers, began)
+            row.recover(world, began)
         return struck
 
 
-def run_series(series, say=lambda row: None, quick=False):
+def run_series(series, say=lambda row: None, quick=False, kind=World):
     """Rows for all of them, before one daemon, which has no more descriptors and memory at the end than at the beginning."""
-    world, rows = World().start(), []
+    world, rows = kind().start(), []
     try:
         warm = Row("nothing")
         for _ in range(3):
             asking(world, warm)
-            warm.recover(world.askers)
+            warm.recover(world)
         for one in series:
             until(world.is_manned, "all helpers are there")
             descriptors, memory, pid = world.gate.descriptors(), resident(world.gate.pid()), world.gate.pid()
@@ -163,7 +171,7 @@ def start_once(world, row, call, nth):
     _, struck = gate.plan.disarm()
     row.injected += struck
     if gate.process.poll() is None:
-        row.recover(world.askers)
+        row.recover(world)
         for asker in world.askers:
             asker.close()
         if gate.stop() != 0:

@@ -12,7 +12,7 @@ import time
 from askers import CLOSED, FreshPolicy, Policy, Wrong
 from enclosure import until
 from fault_calls import SLACK, asking, reloads, resident
-from fault_table import EXPECTED, Row, right
+from fault_table import Row, right
 from fault_world import FULL as FULL_MAILBOX, HELPERS, World
 from policy import connect, request
 
@@ -25,15 +25,16 @@ def running(row, **more):
         warm = Row("before it")
         for _ in range(2):
             asking(world, warm)
-        warm.recover(world.askers)
+        warm.recover(world)
         row.wrong += warm.wrong
-        before = world.gate.descriptors(), resident(world.gate.pid()), world.gate.pid()
+        before, world.level = world.gate.pid(), resident(world.gate.pid())
+        descriptors = world.gate.descriptors()
         yield world
-        row.recover(world.askers)
+        row.recover(world)
         for asker in world.askers:
             asker.close()
-        if world.gate.pid() == before[2]:
-            settle(world, row, *before[:2])
+        if world.gate.pid() == before:
+            settle(world, row, descriptors, world.level)
     finally:
         world.stop()
 
@@ -58,7 +59,7 @@ class Crowd:
         askers = self.world.make_askers()
         while not self.over.is_set():
             for asker in askers:
-                for mailbox in EXPECTED:
+                for mailbox in self.world.mailboxes:
                     began = time.monotonic()
                     self.row.ask(asker, mailbox)
                     self.slowest = max(self.slowest, time.monotonic() - began)
@@ -101,7 +102,7 @@ def descriptors(small):
             one.close()
         began = time.monotonic()
         world.gate.plan.limit()
-        row.recover(world.askers, began)
+        row.recover(world, began)
     return row
 
 
@@ -142,7 +143,7 @@ def memory(small):
             one.close()
         began = time.monotonic()
         world.gate.plan.limit()
-        row.recover(world.askers, began)
+        row.recover(world, began)
         if world.turned:
             world.turn()
     return row
@@ -173,7 +174,7 @@ def disk(small):
             row.say("the disk is not full")
         os.truncate(there, 0)
         began = time.monotonic()
-        row.recover(world.askers, began)
+        row.recover(world, began)
         until(lambda: tells(there), "the log tells what it lost")
         row.note = "the log tells afterwards how many lines it lost"
     finally:
@@ -199,7 +200,7 @@ def hung(small):
             began = time.monotonic()
             asking(world, row)
             row.injected += world.gate.plan.disarm()[1]
-            row.recover(world.askers, began)
+            row.recover(world, began)
             until(lambda: len(world.gate.helpers()) == HELPERS and not stopped(world), "the hung helper is replaced")
     return row
 
@@ -220,7 +221,7 @@ def nursery_stopped(small):
             began = time.monotonic()
             os.kill(nursery, signal.SIGCONT)
             row.injected += 1
-            row.recover(world.askers, began)
+            row.recover(world, began)
     return row
 
 
@@ -237,7 +238,7 @@ def nursery_killed(small):
                     row.say(f"it ended with {code}")
                 world.gate.start()
             row.injected += 1
-            row.recover(world.askers, began)
+            row.recover(world, began)
     return row
 
 
@@ -252,7 +253,7 @@ def killed(small):
                 world.gate.process.wait()
                 world.gate.start()
             row.injected += 1
-            row.recover(world.askers, began)
+            row.recover(world, began)
     return row
 
 
@@ -276,28 +277,25 @@ def clock(small):
 
 def slow_clients(small):
     count = 500 if small else 10_000
-    row = Row(f"{count:,} connections that send an octet and then nothing for a minute")
+    row = Row(f"{count:,} connections, and then as many again, that send an octet and then nothing for a minute")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 500), hard))
     held = []
     try:
         with running(row, clients=count + 500) as world, Crowd(world, row, 2) as crowd:
-            for _ in range(count):
-                one = socket.create_connection(("127.0.0.1", world.ports["mta"]), timeout=15)
-                one.send(b"r")
-                held.append(one)
-            row.injected = len(held)
-            most = resident(world.gate.pid())
-            if small:
-                time.sleep(1)
-            else:  # request_timeout, 10 s, closes them
-                until(lambda: world.gate.descriptors() < 200, "they are closed", 40)
-            for one in held:
-                one.close()
+            most = 0
+            for _ in range(2):  # what they leave behind, malloc() keeps for the next ones: it is enough for as many again
+                come(world, row, held, count)
+                most = max(most, resident(world.gate.pid()))
+                if not small:  # request_timeout, 10 s, closes them
+                    until(lambda: world.gate.descriptors() < 200, "they are closed", 40)
+                while held:
+                    held.pop().close()
+                until(lambda: world.gate.descriptors() < 200, "they are gone")
+                world.level = max(world.level, most) if row.injected == count else world.level
             if crowd.slowest > 1:
                 row.say(f"an answer took {crowd.slowest:.1f} s")
             row.note = f"others' slowest answer {crowd.slowest * 1000:.0f} ms; {most / 1024:.0f} MiB at most"
-            until(lambda: world.gate.descriptors() < 200, "they are gone")
     finally:
         for one in held:
             one.close()
@@ -305,18 +303,36 @@ def slow_clients(small):
     return row
 
 
+def come(world, row, held, count):
+    for _ in range(count):
+        one = socket.create_connection(("127.0.0.1", world.ports["mta"]), timeout=15)
+        one.send(b"r")
+        held.append(one)
+        row.injected += 1
+
+
 def reloads_under_load(small):
     row = Row("reload under load")
-    with running(row) as world, Crowd(world, row) as crowd:
-        for _ in range(4 if small else 100):
+    with running(row) as world, Crowd(world, row, 1 if small else 3) as crowd:
+        for _ in range(30 if small else 100):
             before = reloads(world)
             world.turn()
             until(lambda: reloads(world) > before, "the configuration is read again")
             row.injected += 1
+            if row.injected == 4:
+                memory_of_nursery = nursery_memory(world)
         if "event=reload-failed" in world.gate.said():
             row.say("a reload failed")
+        if (grown := nursery_memory(world) - memory_of_nursery) > 512:
+            row.say(f"the nursery grew by {grown} KiB")
         row.note = f"slowest answer {crowd.slowest * 1000:.0f} ms"
     return row
+
+
+def nursery_memory(world):
+    """Of the one that there is, when its predecessor has gone."""
+    nursery, = until(lambda: len(world.gate.nurseries()) == 1 and world.gate.nurseries(), "one nursery")
+    return resident(nursery)
 
 
 def restarts_under_load(small):
@@ -330,7 +346,7 @@ def restarts_under_load(small):
     world.askers = world.make_askers()
     try:
         world.start()
-        row.recover(world.askers)
+        row.recover(world)
         with Crowd(world, row) as crowd:
             for _ in range(3 if small else 50):
                 began = time.monotonic()

@@ -100,8 +100,9 @@ class Injected(Quotagate):
                 continue
         return found
 
-    def helpers(self):
-        return [pid for pid, name in self.processes().items() if name.startswith("qg-") and name != "qg-nursery"]
+    def helpers(self, of=""):
+        """Of one store, or all."""
+        return [pid for pid, name in self.processes().items() if name.startswith(f"qg-{of}") and name != "qg-nursery"]
 
     def nurseries(self):
         return [pid for pid, name in self.processes().items() if name == "qg-nursery"]

@@ -3,7 +3,8 @@ import errno
 import signal
 
 import fault_machine
-from fault_calls import Series, asking, reloading, replacing, run_series, run_start
+from fault_calls import Series, asking, reconnecting, reloading, replacing, run_series, run_start
+from fault_world import FarWorld
 
 KILL = -signal.SIGKILL
 
@@ -23,6 +24,11 @@ CALLS = [
         "read", "open", "stat", "socket", "bind", "listen", "epoll_ctl", "fcntl", "recvmsg", "alloc")],
     Series("daemon", "parser_alloc", reloading, fatal=True, step=25),
 ]
+FAR = [
+    *[Series("daemon", call, asking, what=", before stores of other servers") for call in (
+        "alloc", "write", "read", "sendmsg", "recvmsg", "epoll_ctl")],
+    *[Series("daemon", call, reconnecting) for call in ("alloc", "socket", "connect", "write", "epoll_ctl")],
+]
 STARTS = ("alloc", "open", "read", "socket", "bind", "listen", "socketpair", "pipe", "fork", "epoll_create", "epoll_ctl",
           "fcntl", "getrandom", "send")
 
@@ -30,6 +36,7 @@ STARTS = ("alloc", "open", "read", "socket", "bind", "listen", "socketpair", "pi
 def run(say=lambda row: None, quick=False):
     """All rows, in the order of the table: (calls, machine)."""
     calls = run_series(CALLS, say, quick)
+    calls += run_series(FAR, say, quick, FarWorld)
     for call in STARTS:
         calls.append(run_start(call, quick))
         say(calls[-1])

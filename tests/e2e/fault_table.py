@@ -4,10 +4,8 @@ import time
 from collections import Counter
 
 from askers import PASS, FULL, UNSURE, CLOSED, SILENT, Wrong
-from fault_world import OK, OTHER, PATIENCE_AFTER
-from fault_world import FULL as FULL_MAILBOX
+from fault_world import EXPECTED, PATIENCE_AFTER
 
-EXPECTED = {FULL_MAILBOX: FULL, OK: PASS, OTHER: PASS}
 WORDS = {
     UNSURE: "`error`: {} (here 451)", CLOSED: "connection closed: {}", SILENT: "no answer: {}", "right": "right answers: {}",
     "again": "datagrams asked again: {}",
@@ -57,11 +55,11 @@ class Row:
             self.take(mailbox, outcome)
             self.seen["again"] += getattr(asker, "again", 0) - again
 
-    def recover(self, askers, began=None):
+    def recover(self, world, began=None):
         """Everybody gets the right answers again, and how soon."""
         began = began or time.monotonic()
         end = time.monotonic() + PATIENCE_AFTER
-        waiting = [(asker, mailbox) for asker in askers for mailbox in EXPECTED]
+        waiting = [(asker, mailbox) for asker in world.askers for mailbox in world.mailboxes]
         while waiting:
             asker, mailbox = waiting[0]
             if right(asker, mailbox):

@@ -8,16 +8,19 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from askers import Control, FreshPolicy, Line, MilterAsker, Policy, Socketmap, Web
+from askers import FULL as REFUSED, PASS, Control, FreshPolicy, Line, MilterAsker, Policy, Socketmap, Web
 from datagrams import free_udp_port
 from enclosure import USERS, free_port, mbox, owned
 from fault_plan import Injected
 from metrics import by_control
+from quotagate import Quotagate
 
 PATIENCE_AFTER = 15  # seconds within which all must be well again
 LIMIT = 10_000_000
 HELPERS = 3  # of its stores, for as long as nobody turns the configuration
 FULL, OK, OTHER = "full@example.org", "ok@example.org", "other@example.net"
+FAR_FULL, FAR_OK, MAPPED = "full@example.com", "ok@example.com", "full@example.edu"
+EXPECTED = {FULL: REFUSED, OK: PASS, OTHER: PASS, FAR_FULL: REFUSED, FAR_OK: PASS, MAPPED: REFUSED}
 
 
 def maildir(mail, address, octets):
@@ -34,9 +37,14 @@ def maildir(mail, address, octets):
 
 
 class World:
-    """`start()` it, ask by `askers`, `stop()` it. The folder goes with it."""
+    """`start()` it, ask by `askers` about `mailboxes`, `stop()` it. The folder goes with it."""
 
-    def __init__(self, kind=Injected, more="", ttl="1ms", clients=1000, **start):
+    mailboxes = (FULL, OK, OTHER)
+
+    forgets = ("cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  soft = 1  stale = 1ms"
+               "  settle = 1s }\n")
+
+    def __init__(self, kind=Injected, more="", clients=1000, **start):
         self.folder = Path(tempfile.mkdtemp(prefix="qg"))
         self.folder.chmod(0o755)
         self.mail = owned(self.folder / "mail", "vmail")
@@ -46,7 +54,7 @@ class World:
         mbox(self.mail / "other", 1000)
         self.ports = {name: free_port() for name in ("mta", "map", "milter", "web")}
         self.ports["line"] = free_udp_port()
-        self.more, self.ttl, self.clients, self.turned = more, ttl, clients, False
+        self.more, self.clients, self.turned = more, clients, False
         self.gate = kind(self.folder, self.configuration(), **start)
         self.askers = self.make_askers()
 
@@ -75,8 +83,7 @@ class World:
                 "domain example.org { store = vmail }\n"
                 "domain example.net { store = boxes }\n"
                 "rules { timeout = 2s  error = defer }\n"
-                f"cache {{ ttl_low = {self.ttl}  ttl_mid = {self.ttl}  ttl_high = {self.ttl}  ttl_none = {self.ttl}"
-                "  stale = 1ms  settle = 1s }\n" + self.more + more)
+                + self.forgets + self.more + more)
 
     def make_askers(self):
         at = {name: f"inet:127.0.0.1:{port}" for name, port in self.ports.items()}
@@ -85,7 +92,8 @@ class World:
 
     def is_manned(self):
         """The daemon has all of its helpers. (One that it was told of too late lives on for a while without it.)"""
-        return by_control(f"{self.run}/control.sock")("quotagate_store_helpers") == HELPERS
+        metrics = by_control(f"{self.run}/control.sock")
+        return metrics("quotagate_store_helpers") == metrics("quotagate_store_helpers_wanted")
 
     def start(self):
         self.gate.start()
@@ -98,3 +106,31 @@ class World:
             self.gate.stop()
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class FarWorld(World):
+    """Its mailboxes are another quotagate's, which is asked by datagrams, and as Cyrus' smmapd is."""
+
+    mailboxes = (FAR_FULL, FAR_OK, MAPPED)
+
+    def __init__(self):
+        facts, smmapd = free_udp_port(), free_port()
+        super().__init__(more=f'store far {{ type = remote  server = "udp:127.0.0.1:{facts}" }}\n'
+                              f'store mapped {{ type = socketmap  address = "inet:127.0.0.1:{smmapd}"  map = quota }}\n'
+                              "domain example.com { store = far }\ndomain example.edu { store = mapped }\n")
+        for address in (FAR_FULL, FAR_OK, MAPPED):
+            maildir(self.mail, address, LIMIT + 1 if EXPECTED[address] == REFUSED else 1000)
+        self.backend = Quotagate(
+            self.folder,
+            f'listen farm {{ protocol = facts  address = "udp:127.0.0.1:{facts}" }}\n'
+            f'listen map {{ protocol = socketmap  style = smmapd  address = "inet:127.0.0.1:{smmapd}" }}\n'
+            f'store vmail {{ type = maildir  path = "{self.mail}/%d/%n/Maildir"  user = vmail  limit = {LIMIT} }}\n'
+            f"{self.forgets}", name="backend")
+
+    def start(self):
+        self.backend.start()
+        return super().start()
+
+    def stop(self):
+        self.backend.stop()
+        super().stop()
