@@ -4,10 +4,10 @@
 
 #include <stdint.h>
 
+/* 64 bits, which keep the record behind it aligned. */
 struct pool_head {
-	uint64_t seq; /* the reply carries that of its request. 64 bits keep the record behind it aligned */
-	uint64_t
-		retired; /* in a reply, 1: this is none, another helper is to be asked; this one wants to be replaced */
+	uint64_t seq : 63; /* the reply carries that of its request */
+	uint64_t retired : 1; /* this is no reply: another helper is to be asked, and this one wants to be replaced */
 };
 
 #endif

@@ -142,7 +142,8 @@ static unsigned send_all(int fd, struct octets *in, uint64_t numbers[RECORDS])
 			break; /* an empty one says that the daemon is gone */
 		if (record.len < sizeof(numbers[0]))
 			return n; /* it ends the helper */
-		memcpy(&numbers[n++], record.at, sizeof(numbers[0]));
+		memcpy(&numbers[n], record.at, sizeof(numbers[0]));
+		numbers[n++] &= INT64_MAX; /* the last bit is the helper's own */
 	}
 	return n;
 }

@@ -86,6 +86,8 @@ static void reply(struct helper_end *e, const struct hostile_asker *asker, struc
 		len = how < 14 ? fuzz_choose(in, 65536) : lens[fuzz_choose(in, sizeof(lens) / sizeof(lens[0]))];
 	if (how == 15)
 		seq += fuzz_choose(in, 256);
+	if (how == 11)
+		seq |= UINT64_C(1) << 63; /* it retires */
 	buf_put(&out, (struct str){ (const char *)&seq, sizeof(seq) });
 	buf_put(&out, fuzz_take(in, len));
 	if (how == 13) { /* as long as it was to be */

@@ -74,7 +74,7 @@ static const struct directory_type fake = {
 static struct forged {
 	const char *name;
 	struct {
-		uint64_t seq, retired;
+		uint64_t seq;
 		uint32_t listing, note_len;
 		char rest[66000];
 	} reply;

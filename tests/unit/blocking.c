@@ -72,7 +72,7 @@ static const struct store_kind fake = {
 struct forged {
 	const char *name;
 	struct {
-		uint64_t seq, retired, usage, limit;
+		uint64_t seq, usage, limit;
 		uint32_t messages, message_limit, state, source;
 		uint8_t firm, foreign;
 		char note[300];
