@@ -1,5 +1,6 @@
 #include "core/cache.h"
 
+#include "base/pages.h"
 #include "core/asked.h"
 
 #include <stdlib.h>
@@ -30,6 +31,8 @@ struct cache *cache_new(size_t mailboxes)
 		cache_free(c);
 		return NULL;
 	}
+	pages_are_for_look_ups(c->entries, mailboxes * sizeof(*c->entries));
+	pages_are_for_look_ups(c->chains, mailboxes * sizeof(*c->chains));
 	return c;
 }
 
