@@ -21,6 +21,7 @@ struct connection {
 	struct ask ask;
 	bool working, connected;
 	bool ended; /* the client sends no more */
+	bool served; /* it has had an answer */
 	char host[INET6_ADDRSTRLEN];
 	max_align_t session[];
 };
@@ -117,6 +118,7 @@ static void on_answer(struct ask *ask, msec now)
 	if (c->working || uv_is_closing(&c->stream.uv.handle))
 		return;
 	bool last = write_answer(c, &out) == FRONT_CLOSE;
+	c->served = true;
 	move_to(c, &c->listener->idle);
 	if (!flush(c, &out))
 		return;
@@ -223,6 +225,7 @@ static void work(struct connection *c, struct str in)
 			progress = WAIT_FOR_ANSWER;
 	}
 	c->working = false;
+	c->served = c->served || answered;
 	if (!flush(c, &out) || progress == WAIT_FOR_ANSWER)
 		return;
 	if (progress == LEAVE || ((c->listener->closing || c->ended) && in.len == 0)) {
@@ -345,7 +348,7 @@ void connection_start(struct stream *s, bool ok)
 void connection_leave(struct list *link)
 {
 	struct connection *c = list_of(link, struct connection, link);
-	if (!c->ask.active)
+	if (!c->ask.active && c->served && !c->held_len)
 		stream_finish(&c->stream);
 }
 

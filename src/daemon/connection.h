@@ -10,7 +10,8 @@ struct stream *connection_new(struct listener *);
 /* Its stream is connected, or could not be (then it is freed). */
 void connection_start(struct stream *, bool ok);
 
-/* Closes it once it was answered; at once when nothing is asked. */
+/* Closes it once it was answered; at once when nothing is asked any more. One whose first or next question may be on its way is
+   left to answer that, and to connection_expire(). */
 void connection_leave(struct list *link);
 
 /* Closes it now, for a reason that is counted. */

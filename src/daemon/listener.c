@@ -235,8 +235,8 @@ static void streams_abort(struct listener *l)
 
 static void streams_expire(struct listener *l, msec now)
 {
-	expire(&l->idle, now - l->spec->options->idle);
-	expire(&l->busy, now - l->spec->options->request_timeout);
+	expire(&l->idle, now - (l->closing ? LISTENER_GRACE : l->spec->options->idle));
+	expire(&l->busy, now - (l->closing ? LISTENER_GRACE : l->spec->options->request_timeout));
 }
 
 static const struct listener_kind streams_kind = {

@@ -77,6 +77,9 @@ bool listener_prepare(struct listener *, const struct config_listener *, struct 
 /* The configuration changed, but for the address and the protocol. Connections keep what they began with. */
 void listener_configure(struct listener *, struct config *, const struct config_listener *);
 
+/* How long a client that has just come may take to ask, or to finish its request, when its listener is being closed. */
+#define LISTENER_GRACE ((msec)500)
+
 /* No more connections; idle ones are closed, the others as soon as they are answered. It frees itself when the last is
    gone. The socket file is removed. */
 void listener_close(struct listener *);

@@ -191,8 +191,8 @@ static void kind_abort(struct listener *l)
 static void kind_expire(struct listener *l, msec now)
 {
 	struct web *w = l->web;
-	expire(&l->idle, now - l->spec->options->idle);
-	expire(&l->busy, now - l->spec->options->request_timeout);
+	expire(&l->idle, now - (l->closing ? LISTENER_GRACE : l->spec->options->idle));
+	expire(&l->busy, now - (l->closing ? LISTENER_GRACE : l->spec->options->request_timeout));
 	if (w->door_shut && !l->closing)
 		w->door_shut = open_door(w) != 0;
 }

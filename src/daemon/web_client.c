@@ -73,8 +73,8 @@ static void close_now(struct web_client *c)
 void web_client_leave(struct web_client *c)
 {
 	switch (c->phase) {
-	case WEB_IDLE:
-	case WEB_READING: close_now(c); break;
+	case WEB_IDLE: close_now(c); break;
+	case WEB_READING: break;
 	case WEB_ASKING:
 	case WEB_ANSWERING: c->request.last = true; break;
 	}

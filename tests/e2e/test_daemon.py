@@ -116,6 +116,21 @@ def test_a_question_that_is_being_asked_is_answered_before_the_end(quotagate, co
     assert gate.process.wait(20) == 0
 
 
+@pytest.mark.parametrize("begun", [0, 20])
+def test_who_has_just_come_is_answered_before_the_end(quotagate, configuration, begun):
+    gate = quotagate(configuration())
+    octets = request(request="smtpd_access_policy", protocol_state="RCPT", recipient=FULL, size=1).encode()
+    with gate.policy() as client, gate.policy() as next_one:
+        client.send(octets[:begun])
+        assert next_one.ask(OK) == "DUNNO"  # so the first is let in, too
+        gate.signal(signal.SIGTERM)
+        gate.says("event=stopping")
+        client.send(octets[begun:])
+        assert client.answer().startswith("452 4.2.2 ")
+        assert client.answer() is None
+    assert gate.process.wait(20) == 0
+
+
 def all_read(gate):
     """No connection to the daemon holds octets that it has not read. (What was sent on loopback is there at once.)"""
     port = int(gate.addresses()[0].rpartition(":")[2])
