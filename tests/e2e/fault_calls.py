@@ -59,6 +59,12 @@ asking.meanwhile, reloading.meanwhile, replacing.meanwhile = "", ", during a rel
 reconnecting.meanwhile = ", after the server behind a store was started anew"
 
 
+def come_back(world):
+    before = reloads(world)
+    world.turn_back()
+    until(lambda: reloads(world) > before, "the configuration is read again")
+
+
 # ---- one row ----
 
 class Series:
@@ -87,8 +93,8 @@ class Series:
                 break
             row.injected += struck
             nth += 3 if quick else self.step
-        if world.turned:
-            self.scenario(world, row)
+        if world.turns:
+            come_back(world)
         if not row.injected:
             row.say("nothing was hit")
         return row

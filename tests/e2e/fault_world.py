@@ -54,7 +54,7 @@ class World:
         mbox(self.mail / "other", 1000)
         self.ports = {name: free_port() for name in ("mta", "map", "milter", "web")}
         self.ports["line"] = free_udp_port()
-        self.more, self.clients, self.turned = more, clients, False
+        self.more, self.clients, self.turns = more, clients, 0
         self.gate = kind(self.folder, self.configuration(), **start)
         self.askers = self.make_askers()
 
@@ -64,14 +64,18 @@ class World:
                 f"  max_clients = {self.clients}  {more} }}\n")
 
     def turn(self):
-        """Another configuration, with one more listener and one more store, or without them again. Helpers of another nursery
-        take over."""
-        self.turned = not self.turned
-        more = ""
-        if self.turned:
-            more = (f'listen more {{ protocol = policy  address = "unix:{self.run}/more.sock" }}\n'
-                    f'store third {{ type = mbox  path = "{self.mail}/third/%n"  user = vmail  helpers = 1 }}\n')
+        """A configuration unlike all before it: another store, so that helpers of another nursery take over, and every second
+        time one more listener."""
+        self.turns += 1
+        more = f'store third {{ type = mbox  path = "{self.mail}/third{self.turns}/%n"  user = vmail  helpers = 1 }}\n'
+        if self.turns % 2:
+            more += f'listen more {{ protocol = policy  address = "unix:{self.run}/more.sock" }}\n'
         self.gate.reload(self.configuration(more))
+
+    def turn_back(self):
+        """As it was at the start."""
+        self.turns = 0
+        self.gate.reload(self.configuration())
 
     def configuration(self, more=""):
         return (f'control = "{self.run}/control.sock"\n'

@@ -203,6 +203,11 @@ FAILING(SENDMSG, ssize_t, -1, sendmsg, (int fd, const struct msghdr *m, int flag
 
 /* ---- files ---- */
 
+/* What calls in the program become where it is fortified; no header has them. */
+ssize_t __read_chk(int fd, void *at, size_t len, size_t room);
+int __open64_2(const char *path, int flags);
+int __openat64_2(int folder, const char *path, int flags);
+
 FAILING(WRITE, ssize_t, -1, writev, (int fd, const struct iovec *v, int n), (fd, v, n))
 FAILING(OPEN, int, -1, __open64_2, (const char *path, int flags), (path, flags))
 FAILING(OPEN, int, -1, __openat64_2, (int folder, const char *path, int flags), (folder, path, flags))
@@ -220,25 +225,10 @@ static bool strike_but_pipe(enum call call, int fd)
 	return plan->calls & 1U << call && !(syscall(SYS_fstat, fd, &st) == 0 && S_ISFIFO(st.st_mode)) && strike(call);
 }
 
-ssize_t read(int fd, void *at, size_t len)
-{
-	static ssize_t (*next)(int, void *, size_t);
-
-	if (strike_but_pipe(READ, fd))
-		return -1;
-	NEXT("read");
-	return next(fd, at, len);
-}
-
-ssize_t write(int fd, const void *at, size_t len)
-{
-	static ssize_t (*next)(int, const void *, size_t);
-
-	if (strike_but_pipe(WRITE, fd))
-		return -1;
-	NEXT("write");
-	return next(fd, at, len);
-}
+FAILING_IF(strike_but_pipe(READ, fd), ssize_t, -1, read, (int fd, void *at, size_t len), (fd, at, len))
+FAILING_IF(strike_but_pipe(READ, fd), ssize_t, -1, __read_chk, (int fd, void *at, size_t len, size_t room),
+	(fd, at, len, room))
+FAILING_IF(strike_but_pipe(WRITE, fd), ssize_t, -1, write, (int fd, const void *at, size_t len), (fd, at, len))
 
 /* The mode, which may be missing, costs nothing to pass on. */
 int open64(const char *path, int flags, ...)
