@@ -139,11 +139,12 @@ static void test_a_host_that_is_silent_for_a_while(void **state)
 	fx.conf.timeout = SOON;
 	struct remote *r = open_store();
 	charge(many);
+	unsigned asked = p->heard; /* some twice, where answers were not heard soon enough */
 	p->mute = true;
 	end(many);
 	run_for(0.6); /* given up, and now and then one is told anew */
 	assert_int_equal(remote_news_owed(r), many);
-	assert_in_range(p->heard, many + 3 * REMOTE_TELLING_MAX + 1, many + 3 * REMOTE_TELLING_MAX + 12);
+	assert_in_range(p->heard, asked + 3 * REMOTE_TELLING_MAX + 1, asked + 3 * REMOTE_TELLING_MAX + 12);
 	assert_int_equal(remote_hosts_at(r->hosts, 0)->breaker.silent, 0); /* questions count, news do not */
 	p->mute = false;
 	run_until_noted(many); /* though nobody asks it */
