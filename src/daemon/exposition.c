@@ -9,7 +9,7 @@
 
 static void put(struct exposition *x, struct str s)
 {
-	if (x->failed)
+	if (x->failed || s.len == 0)
 		return;
 	if (s.len > x->cap - x->len) {
 		size_t cap = 2 * (x->cap + s.len) + 4096;

@@ -156,8 +156,8 @@ void report_bool(struct report *r, const char *name, bool value)
 void report_size(struct report *r, const char *name, uint64_t octets)
 {
 	static const char units[] = "kMGTPE";
-	double n = (double)octets;
-	int unit = -1;
+	double n = (double)octets / 1024;
+	int unit = 0;
 	if (r->json || octets < 10240) {
 		report_number(r, name, octets);
 		return;

@@ -146,13 +146,14 @@ static void print_table(const struct sheet *s, FILE *out)
 		print_padded(out, str_of(s->titles[c]), widths[c], s->cells[c].kind != CELL_TEXT, c + 1 == s->columns);
 	}
 	fputs("\n", out);
-	for (size_t i = 0; i < s->n; i++) {
+	for (size_t i = 0, c = 0; i < s->n; i++) {
 		char text[CELL_MAX];
 		struct buf b = BUF(text);
-		size_t c = i % s->columns;
+		bool last = c + 1 == s->columns;
 		put_cell(&b, &s->cells[i]);
-		print_padded(out, buf_str(&b), widths[c], s->cells[i].kind != CELL_TEXT, c + 1 == s->columns);
-		fputs(c + 1 == s->columns ? "\n" : "", out);
+		print_padded(out, buf_str(&b), widths[c], s->cells[i].kind != CELL_TEXT, last);
+		fputs(last ? "\n" : "", out);
+		c = last ? 0 : c + 1;
 	}
 }
 

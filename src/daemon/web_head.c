@@ -120,10 +120,11 @@ static bool begins_well(const struct web_request *r, const char *method, const c
 /* The last line, and the empty one behind it, which are four NULs now: a line that begins with a colon ends a head as well. */
 static bool ends_well(struct MHD_Connection *connection, const struct scan *s, const char *method)
 {
+	static const char ends[2 * LINE_END];
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
 	return !READS_IN_PLACE || (method + info->header_size == s->next + LINE_END &&
-					  memcmp(s->next - LINE_END, "\0\0\0", 2 * LINE_END) == 0);
+					  memcmp(s->next - LINE_END, ends, sizeof(ends)) == 0);
 }
 
 static const char *framing_fault(const struct scan *s, const char *version, unsigned *status)
