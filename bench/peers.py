@@ -251,7 +251,7 @@ def run(given, tools, binary, folder):
     world = World(given, tools, binary, folder, owner)
     if given.raw:
         given.raw.write_text("")  # two runs in one file would make one page
-    world.put(kind="machine", cpus=os.cpu_count(), kernel=platform.release(), load=os.getloadavg()[0],
+    world.put(kind="machine", cpus=os.cpu_count(), kernel=platform.release().partition("-")[0], load=os.getloadavg()[0],
               processor=processor(), users=USERS, rounds=given.rounds, seconds=given.seconds, quick=given.quick)
     subprocess.run([ROOT / "bench/maildirs", world.maildirs, str(USERS), "--owner", str(owner)], check=True)
     try:
