@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define PATH_ROOM 4096 /* PLACE_NAME_MAX and all that is put behind a name here */
-#define STALE (15 * 60) /* seconds */
+#define STALE ((time_t)15 * 60) /* seconds */
 #define ABOVE_MAX 8 /* how many folders within each other we climb out of */
 #define TRIES 3
 

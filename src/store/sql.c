@@ -122,7 +122,7 @@ static bool sql_check(const void *conf, struct err *err)
 /* A query that asks for the local part alone would find our joe for joe@elsewhere. */
 static bool sql_told_domain(const void *conf)
 {
-	struct plan *p = malloc(sizeof(*p));
+	struct plan *p = calloc(1, sizeof(*p));
 	bool good = p && plan_init(p, conf, NULL), told = false;
 	for (unsigned i = 0; good && i < p->query.n; i++)
 		told = told || (p->query.value[i] != VALUE_N && p->query.value[i] != VALUE_LOCAL);
