@@ -13,6 +13,7 @@
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <seccomp.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -189,6 +190,16 @@ static void build(struct filter *f, enum confine_kind kind, const struct reach *
 	}
 }
 
+/* seccomp_load() never comes back when an allocation in it fails. So it is asked beforehand whether there is as much memory as
+   it may want. */
+static int load(scmp_filter_ctx context)
+{
+	void *volatile trial = malloc((size_t)1 << 20); /* volatile: or it is optimised away */
+	bool found = trial;
+	free(trial);
+	return found ? seccomp_load(context) : -ENOMEM;
+}
+
 bool confine_calls(enum confine_kind kind, const struct reach *reach, int *held, struct err *err)
 {
 	bool allows = kind == CONFINE_DAEMON || kind == CONFINE_HELPER;
@@ -204,7 +215,7 @@ bool confine_calls(enum confine_kind kind, const struct reach *reach, int *held,
 	f.error = seccomp_attr_set(f.context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	build(&f, kind, reach);
 	if (!f.error)
-		f.error = seccomp_load(f.context);
+		f.error = load(f.context);
 	seccomp_release(f.context);
 	*held = f.error == 0;
 	return *held || err_set(err, "seccomp: %s", strerror(-f.error));
