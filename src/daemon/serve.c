@@ -508,6 +508,8 @@ int command_serve(const struct command_line *line)
 		return EXIT_USAGE;
 	}
 	struct config *c = config_read(s->file, s->use, &s->safe);
+	if (!c)
+		fputs("quotagate: out of memory\n", stderr);
 	if (!c || config_print_errors(c))
 		return EXIT_USAGE;
 	if (!prepare(s, c, &fresh, &err)) {
