@@ -7,7 +7,7 @@ import time
 
 from enclosure import until
 from fault_plan import USUAL
-from fault_table import Row
+from fault_table import Row, right
 from fault_world import World
 
 SLACK = 4096  # KiB of memory that may stay after all that
@@ -77,7 +77,7 @@ class Series:
         self.fatal = fatal  # the process is known not to survive it
 
     def name(self):
-        what = {"alloc": "an allocation", "parser_alloc": "an allocation of libconfuse"}.get(self.call, f"`{self.call}`")
+        what = {"alloc": "an allocation", "library_alloc": "an allocation of libconfuse"}.get(self.call, f"`{self.call}`")
         error = USUAL[self.call] if self.error is None else self.error
         how = f"killed at {what}" if error < 0 else f"{what} fails, {errno.errorcode[error]}"
         often = f", {self.times} in a row" if self.times > 1 else ""
@@ -163,7 +163,7 @@ def run_start(call, quick=False):
             nth += 5 if quick else 1
     finally:
         world.stop()
-    ended = f"ended with a reason: {row.refused}" + (f"; ended by libuv or libconfuse: {row.died}" if row.died else "")
+    ended = f"ended with a reason: {row.refused}" + (f"; ended by libuv: {row.died}" if row.died else "")
     row.note = f"served: {row.injected - row.refused - row.died}; {ended}"
     return row
 
@@ -173,7 +173,7 @@ def start_once(world, row, call, nth):
     gate.log.write_text("")
     gate.plan.arm("daemon", [call], nth)
     gate.launch()
-    until(lambda: gate.process.poll() is not None or "event=started" in gate.said(), "it has begun or ended")
+    until(lambda: gate.process.poll() is not None or right(world.askers[1], world.mailboxes[0]), "it serves or has ended")
     _, struck = gate.plan.disarm()
     row.injected += struck
     if gate.process.poll() is None:

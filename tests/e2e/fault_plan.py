@@ -12,7 +12,7 @@ LIBRARY = Path(PROGRAM).parent / "tests" / "fault" / "fault.so"
 # As in tests/fault/fault.c, in its order.
 CALLS = ("alloc", "accept", "read", "recv", "recvmsg", "write", "send", "sendmsg", "open", "openat2", "readdir", "stat",
          "socket", "connect", "bind", "listen", "socketpair", "pipe", "fork", "epoll_ctl", "epoll_wait", "poll", "mmap",
-         "getrandom", "fcntl", "epoll_create", "parser_alloc")
+         "getrandom", "fcntl", "epoll_create", "library_alloc")
 ROLES = {"daemon": 1, "nursery": 2, "helper": 4}
 
 # What each call says on a machine that has run out of something.
@@ -22,7 +22,7 @@ USUAL = {
     "readdir": errno.EIO, "stat": errno.EIO, "socket": errno.EMFILE, "connect": errno.EAGAIN, "bind": errno.ENOMEM,
     "listen": errno.EADDRINUSE, "socketpair": errno.EMFILE, "pipe": errno.EMFILE, "fork": errno.EAGAIN,
     "epoll_ctl": errno.ENOSPC, "epoll_wait": errno.EINTR, "poll": errno.EINTR, "mmap": errno.ENOMEM,
-    "getrandom": errno.ENOSYS, "fcntl": errno.EINVAL, "epoll_create": errno.EMFILE, "parser_alloc": errno.ENOMEM,
+    "getrandom": errno.ENOSYS, "fcntl": errno.EINVAL, "epoll_create": errno.EMFILE, "library_alloc": errno.ENOMEM,
 }
 
 LAYOUT = struct.Struct("=IIiIIIIiQQ")

@@ -22,7 +22,7 @@ CALLS = [
     *[Series("nursery", call, reloading) for call in ("alloc", "read", "open", "socketpair", "fork", "sendmsg")],
     *[Series("daemon", call, reloading) for call in (
         "read", "open", "stat", "socket", "bind", "listen", "epoll_ctl", "fcntl", "recvmsg", "alloc")],
-    Series("daemon", "parser_alloc", reloading, fatal=True, step=25),
+    Series("daemon", "library_alloc", reloading, fatal=True, step=25),
 ]
 FAR = [
     *[Series("daemon", call, asking, what=", before stores of other servers") for call in (

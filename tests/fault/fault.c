@@ -60,7 +60,7 @@ enum call {
 	RANDOM,
 	FCNTL,
 	EPOLL_CREATE,
-	PARSER_ALLOC, /* libconfuse's own, which it does not survive */
+	LIBRARY_ALLOC, /* those of libconfuse and libseccomp, which the one does not survive and the other waits for */
 };
 
 /* tests/e2e/fault_plan.py has the same. `seen` and `struck` are ours to count, the rest is the test's. */
@@ -137,9 +137,12 @@ static enum call whose(const void *caller)
 {
 	Dl_info program, of;
 
-	return parsing && dladdr((void *)getauxval(AT_ENTRY), &program) && dladdr(caller, &of) &&
-			       of.dli_fbase != program.dli_fbase
-		       ? PARSER_ALLOC
+	if (!(plan->calls & (1U << ALLOC | 1U << LIBRARY_ALLOC)) || !dladdr(caller, &of))
+		return ALLOC;
+	if (strstr(of.dli_fname, "libseccomp"))
+		return LIBRARY_ALLOC;
+	return parsing && dladdr((void *)getauxval(AT_ENTRY), &program) && of.dli_fbase != program.dli_fbase
+		       ? LIBRARY_ALLOC
 		       : ALLOC;
 }
 
