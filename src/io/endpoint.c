@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -195,13 +196,13 @@ static bool bind_unix(int fd, const struct endpoint *e, const struct endpoint_ac
 	umask(mask);
 	if (bound < 0)
 		return err_set(err, "%s: %s", path, strerror(error));
-	if ((access->owner != (uid_t)-1 || access->group != (gid_t)-1) &&
-		lchown(path, access->owner, access->group) < 0) {
-		err_set(err, "%s: cannot set owner and group: %s", path, strerror(errno));
-		unlink(path);
-		return false;
-	}
-	return true;
+	if (access->owner == (uid_t)-1 && access->group == (gid_t)-1)
+		return true;
+	if (fchownat(AT_FDCWD, path, access->owner, access->group, AT_SYMLINK_NOFOLLOW) == 0)
+		return true;
+	err_set(err, "%s: cannot set owner and group: %s", path, strerror(errno));
+	unlink(path);
+	return false;
 }
 
 /* SO_REUSEADDR would let two servers bind one address for datagrams, and the second take them from the first. */
