@@ -140,7 +140,7 @@ static void print_padded(FILE *out, struct str text, size_t width, bool right, b
 
 static void print_table(const struct sheet *s, FILE *out)
 {
-	size_t widths[32];
+	size_t widths[32] = { 0 };
 	for (size_t c = 0; c < s->columns; c++) {
 		widths[c] = column_width(s, c);
 		print_padded(out, str_of(s->titles[c]), widths[c], s->cells[c].kind != CELL_TEXT, c + 1 == s->columns);

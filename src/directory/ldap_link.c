@@ -309,10 +309,10 @@ static void mark(struct ldap_link *l, size_t server, bool good)
 /* How long the next try may take: the time that is left is shared among the servers that are left. */
 static msec share(const struct ldap_link *l, const struct ldap_search *s)
 {
-	size_t left = 0;
+	msec left = 0;
 	for (size_t i = 0; i < l->conf->uri.n; i++)
 		left += l->servers[i].search != l->searches;
-	return (s->until - ldap_link_now()) / (msec)left;
+	return (s->until - ldap_link_now()) / (left ? left : 1);
 }
 
 /* Over the connection that was kept. That one has come to its end says nothing about the server. */

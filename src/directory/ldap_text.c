@@ -24,7 +24,7 @@ static uint64_t octets_in(enum ldap_unit unit)
 	switch (unit) {
 	case LDAP_UNIT_OCTETS: return 1;
 	case LDAP_UNIT_K: return 1024;
-	case LDAP_UNIT_M: return 1024 * 1024;
+	case LDAP_UNIT_M: return UINT64_C(1024) * 1024;
 	}
 	return 1;
 }
