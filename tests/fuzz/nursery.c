@@ -6,6 +6,7 @@
 #include "io/brood.h"
 #include "io/log.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -39,10 +40,15 @@ static bool reread(void *arg, struct nursery_plan *plan, struct err *err)
 	return err_set(err, "not now");
 }
 
+/* The fuzzer's own alarm may interrupt. */
 static bool is_readable(int fd)
 {
 	struct pollfd p = { .fd = fd, .events = POLLIN };
-	return poll(&p, 1, 60000) == 1;
+	int n;
+	do
+		n = poll(&p, 1, 60000);
+	while (n < 0 && errno == EINTR);
+	return n == 1;
 }
 
 /* An answer, whose descriptor is closed, which ends the helper. */
