@@ -29,7 +29,13 @@ def asking(world, row):
 
 
 def reloads(world):
-    return len(re.findall("event=reload(?:ed|-failed)", world.gate.said()))
+    """So many were told of. The log of a long row is longer than what said() returns: here each line is read once."""
+    with world.gate.log.open("rb") as log:
+        log.seek(world.read_so_far)
+        lines = log.read().rpartition(b"\n")[0]
+    world.read_so_far += len(lines)
+    world.reloads += len(re.findall(b"event=reload(?:ed|-failed)", lines))
+    return world.reloads
 
 
 def reloading(world, row):

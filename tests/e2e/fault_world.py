@@ -55,6 +55,7 @@ class World:
         self.ports = {name: free_port() for name in ("mta", "map", "milter", "web")}
         self.ports["line"] = free_udp_port()
         self.more, self.clients, self.turns = more, clients, 0
+        self.read_so_far = self.reloads = 0  # octets of the log, and what they told of
         self.gate = kind(self.folder, self.configuration(), **start)
         self.askers = self.make_askers()
 
