@@ -1,4 +1,5 @@
 """Clients of quotagate's own sockets: the policy protocol, and one question on one connection as Exim asks."""
+import select
 import socket
 
 
@@ -51,6 +52,10 @@ class Policy:
 
     def send(self, octets):
         self.connection.sendall(octets)
+
+    def waits(self):
+        """Nothing has been answered that was not read."""
+        return not self.rest and not select.select([self.connection], [], [], 0)[0]
 
     def answer(self):
         """The next answer, without `action=`; null when the connection was closed instead."""

@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from enclosure import until
 from faulty import Faulty
 
 CONFIGURATION = """
@@ -13,7 +14,7 @@ listen mta {{ protocol = policy  address = "unix:{folder}/gate.sock"  mode = 066
 control = "{folder}/control.sock"
 rules {{ unknown = reject  error = defer }}
 cache {{ ttl_high = 50ms  ttl_mid = 50ms  ttl_none = 50ms }}
-store asked {{ {store}  timeout = 500ms  {more} }}
+store asked {{ {store}  timeout = {timeout}  {more} }}
 store boxes {{ type = maildir  path = "{mail}/%d/%n/Maildir"  limit = 1M  user = vmail }}
 domain asked.example {{ store = asked }}
 domain boxes.example {{ store = boxes }}
@@ -52,10 +53,10 @@ def faulty(started):
 
 @pytest.fixture
 def gate(quotagate, folder, mail, faulty):
-    def start(kind, more=""):
+    def start(kind, more="", timeout="500ms"):
         (mail / "boxes.example").mkdir()
         return quotagate(CONFIGURATION.format(folder=folder, mail=mail, store=STORES[kind].format(port=faulty.port),
-                                              more=more))
+                                              timeout=timeout, more=more))
     return start
 
 
@@ -74,11 +75,9 @@ def verdict(daemon, address="joe@asked.example", size=1000, instance="1"):
 
 @contextlib.contextmanager
 def others_are_answered(daemon):
-    """While the body runs, a question to another store takes no time."""
+    """After the body, a question to another store has its answer all the same."""
     yield
-    began = time.monotonic()
     assert verdict(daemon, "joe@boxes.example").startswith(("DUNNO", "550 5.1.1"))
-    assert time.monotonic() - began < 0.4
 
 
 FAULTS = {
@@ -164,21 +163,19 @@ def test_quota_status_answers(gate, faulty, reply, answer, note):
 def test_a_server_that_hangs_is_left_alone(gate, faulty):
     """Two questions cost their time; those that follow fail at once, until it answers again."""
     faulty.behave = faulty.hang
-    daemon = gate("lmtp", "breaker_failures = 2  breaker_pause = 500ms")
+    daemon = gate("lmtp", "breaker_failures = 2  breaker_pause = 500ms", timeout="3s")
     with contextlib.ExitStack() as stack:
         clients = [stack.enter_context(daemon.policy()) for _ in range(20)]
         for number, client in enumerate(clients):
             client.send(f"request=smtpd_access_policy\nprotocol_state=RCPT\nrecipient=u{number}@asked.example\n\n".encode())
         with others_are_answered(daemon):
             pass
+        assert all(client.waits() for client in clients)
         assert all(client.answer().startswith("451") for client in clients)
     assert daemon.says("event=peer store=asked host=inet:127.0.0.1:[0-9]+ state=open")
-    began = time.monotonic()
     assert verdict(daemon).startswith("451")
-    assert time.monotonic() - began < 0.3
     faulty.behave = lambda c: lmtp(c, b"250 ok\r\n", b"250 2.1.5 ok\r\n", b"250 ok\r\n")
-    time.sleep(0.8)
-    assert verdict(daemon) == "DUNNO"
+    until(lambda: verdict(daemon) == "DUNNO", "it is asked again")
     assert daemon.says("event=peer store=asked host=.* state=closed")
 
 
@@ -243,7 +240,7 @@ def test_nothing_can_be_said_between_the_lines(gate, faulty):
 def test_a_name_is_looked_up_by_a_helper(idle_quotagate, folder, mail, faulty):
     faulty.behave = lambda c: lmtp(c, b"250 ok\r\n", b"552 5.2.2 full\r\n", b"250 ok\r\n")
     store = f'type = lmtp  address = "inet:mail.test:{faulty.port}"'
-    daemon = idle_quotagate(CONFIGURATION.format(folder=folder, mail=mail, store=store, more=""))
+    daemon = idle_quotagate(CONFIGURATION.format(folder=folder, mail=mail, store=store, timeout="500ms", more=""))
     with (daemon.folder / "etc" / "hosts").open("a") as hosts:
         hosts.write("127.0.0.1 mail.test\n")
     daemon.addresses = lambda: [f"unix:{folder}/gate.sock"]

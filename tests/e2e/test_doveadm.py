@@ -200,7 +200,7 @@ def test_certificates(server, gate, key, folder, names, days, want):
 def test_one_that_hangs_stops_nobody_else(server, gate, key, mail):
     dovecot = server()
     dovecot.deliver("ok@example.org", 1000)
-    daemon = gate(dovecot.uri, f'key_file = "{key}"  timeout = 500ms', others=(
+    daemon = gate(dovecot.uri, f'key_file = "{key}"  timeout = 3s', others=(
         f'store boxes {{ type = maildir  path = "{mail}/%d/%n/Maildir"  user = vmail  rule = dovecot-2.3 }}\n'
         "domain example.net { store = boxes }"))
     box = mail / "example.net" / "joe" / "Maildir"
@@ -210,10 +210,9 @@ def test_one_that_hangs_stops_nobody_else(server, gate, key, mail):
     with daemon.policy() as mta, daemon.policy() as other:
         assert mta.ask("ok@example.org") == "DUNNO"
         dovecot.signal(signal.SIGSTOP)
-        began = time.monotonic()
         mta.send(b"request=smtpd_access_policy\nprotocol_state=RCPT\nrecipient=ok@example.org\n\n")
         assert other.ask("joe@example.net") == "DUNNO"
-        assert time.monotonic() - began < 0.4
+        assert mta.waits()
         assert mta.answer().startswith("451 4.3.0 ")
         dovecot.signal(signal.SIGCONT)
         until(lambda: mta.ask("ok@example.org") == "DUNNO", "it answers again")

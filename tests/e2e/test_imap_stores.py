@@ -352,7 +352,7 @@ def freeze(server, number):
 def test_one_that_hangs_stops_nobody_else(cyrus, asks, mail):
     server = cyrus()
     server.make("user/joe", storage=100)
-    daemon = asks(server, 'mailbox = "user/%n"  timeout = 500ms', others=(
+    daemon = asks(server, 'mailbox = "user/%n"  timeout = 3s', others=(
         f'store boxes {{ type = maildir  path = "{mail}/%d/%n/Maildir"  user = vmail  rule = dovecot-2.3 }}\n'
         "domain example.net { store = boxes }"))
     box = mail / "example.net" / "joe" / "Maildir"
@@ -362,12 +362,10 @@ def test_one_that_hangs_stops_nobody_else(cyrus, asks, mail):
     with daemon.policy() as mta, daemon.policy() as other:
         assert mta.ask("joe@example.org") == "DUNNO"
         freeze(server, signal.SIGSTOP)
-        began = time.monotonic()
         mta.send(b"request=smtpd_access_policy\nprotocol_state=RCPT\nrecipient=joe@example.org\n\n")
         assert other.ask("joe@example.net") == "DUNNO"
-        assert time.monotonic() - began < 0.4
+        assert mta.waits()
         assert mta.answer().startswith("451 4.3.0 ")
-        assert time.monotonic() - began < 1.5
         freeze(server, signal.SIGCONT)
         until(lambda: mta.ask("joe@example.org") == "DUNNO", "it answers again")
 
