@@ -7,7 +7,7 @@
 enum {
 	EXIT_OK = 0,
 	EXIT_REFUSED = 1, /* check: an address would be refused */
-	EXIT_FAILED = 1, /* serve: it had to end; status: no daemon answers */
+	EXIT_FAILED = 1, /* serve: it could not start, or had to end; status: no daemon answers */
 	EXIT_USAGE = 2, /* usage or configuration */
 	EXIT_UNANSWERED = 3, /* check: a store did not answer */
 };

@@ -150,8 +150,6 @@ static void give_log_file(const struct config *c)
 static bool prepare(struct serve *s, struct config *c, struct list *fresh, struct err *err)
 {
 	struct nursery *nursery;
-	if (c->n_listeners == 0)
-		return err_set(err, "%s: there is no listen section, so nobody could ask", s->file);
 	if (!log_open(c->log->to, (enum log_level)c->log->level, err))
 		return false;
 	give_log_file(c);
@@ -205,21 +203,23 @@ int command_serve(const struct command_line *line)
 	list_init(&s->listeners);
 	if (!rights_hide(&err) || !inherited_open(&s->inherited, &err) || !supervisor_open(&s->supervisor, &err)) {
 		fprintf(stderr, "quotagate: %s\n", err.text);
-		return EXIT_USAGE;
+		return EXIT_FAILED;
 	}
 	struct config *c = config_read(s->file, s->use, &s->safe);
-	if (!c)
+	if (!c) {
 		fputs("quotagate: out of memory\n", stderr);
-	if (!c || config_print_errors(c))
+		return EXIT_FAILED;
+	}
+	if (config_print_errors(c))
 		return EXIT_USAGE;
-	if (!prepare(s, c, &fresh, &err)) {
-		log_flush();
-		fprintf(stderr, "quotagate: %s\n", err.text);
+	if (c->n_listeners == 0) {
+		fprintf(stderr, "quotagate: %s: there is no listen section, so nobody could ask\n", s->file);
 		return EXIT_USAGE;
 	}
-	if (!serve_open(s, &fresh, &err)) {
+	if (!prepare(s, c, &fresh, &err) || !serve_open(s, &fresh, &err)) {
+		log_flush();
 		fprintf(stderr, "quotagate: %s\n", err.text);
-		return EXIT_USAGE;
+		return EXIT_FAILED;
 	}
 	safe_sweep(&s->safe);
 	log_line(LOG_LEVEL_INFO, "event=started version=" VERSION " file=%s user=%s stores=%zu listeners=%zu", s->file,
