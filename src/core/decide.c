@@ -199,18 +199,26 @@ static struct verdict decide_room(const struct rules *rules, const struct terms 
 	return refuse(REASON_FULL, &rules->full);
 }
 
+bool decide_puts_off(const struct terms *terms, const struct facts *facts, struct charge charge, uint64_t size)
+{
+	return terms->alone && charge.messages && asked_is(facts) &&
+	       asked_say(facts, asked_size(size, charge, terms->grace)) != ASKED_REFUSED;
+}
+
 /* Rule `asked`: what the store said of this message and all before it. A size of which it said nothing is as good as no
-   answer: who can will ask. What only charges make too large is full. */
+   answer: who can will ask. What only charges make too large, or keep waiting, is full for now. */
 static struct verdict decide_asked(const struct rules *rules, const struct terms *terms, uint64_t size,
 	const struct facts *facts, struct charge charge, msec now)
 {
+	if (decide_puts_off(terms, facts, charge, size))
+		return refuse(REASON_FULL, &rules->put_off);
 	switch (asked_say(facts, asked_size(size, charge, terms->grace))) {
 	case ASKED_TAKEN: return pass(REASON_ROOM);
 	case ASKED_UNKNOWN: return decide_error(rules);
 	case ASKED_REFUSED: break;
 	}
 	if (size < facts->limit)
-		return refuse(REASON_FULL, &rules->full);
+		return refuse(REASON_FULL, &rules->put_off);
 	if (facts->too_large)
 		return refuse(REASON_TOO_LARGE, &rules->too_large);
 	if (is_full_for_long(rules, facts, now))

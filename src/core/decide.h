@@ -15,6 +15,7 @@ extern const char *const store_rule_names[];
 struct terms {
 	enum store_rule rule;
 	uint64_t grace; /* octets, for RULE_FITS and RULE_ASKED */
+	bool alone; /* RULE_ASKED: one message at a time */
 	bool ignore_store_limit; /* limit_from = config */
 	struct limit directory, domain, store;
 };
@@ -27,6 +28,7 @@ struct rules {
 	enum on_unknown unknown;
 	enum on_error error;
 	struct reply full, full_long, too_large, unknown_reject, unknown_defer, error_defer, forged;
+	struct reply put_off; /* `full` with a code 4xx: what waits for others to come is never refused for good */
 	msec full_for; /* 0: off */
 	uint64_t added; /* octets that the MTA adds after SIZE= */
 };
@@ -41,6 +43,10 @@ struct limit decide_limit(const struct terms *, const struct facts *);
 
 /* The store's own rule on usage u and messages m. */
 bool decide_is_full(const struct terms *, struct limit, uint64_t u, uint32_t m, uint64_t size);
+
+/* True when the store takes one message at a time, something was let in that may not be there yet, and the store has not
+   refused a message of `size` octets (at least 1) in its own words. Then nobody need be asked: it waits. */
+bool decide_puts_off(const struct terms *, const struct facts *, struct charge, uint64_t size);
 
 /* The reply of a refusal, with the address that it speaks of: the recipient, or the sender that is forged. */
 void verdict_print(struct buf *out, const struct verdict *, const struct query *);

@@ -204,9 +204,10 @@ static uint64_t least(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash id)
+/* What is in the tally but for what `id` let in. */
+static struct charge others_in(struct ledger *l, const struct tally *tally, const struct entry *e, struct hash id)
 {
-	struct charge all = tally_sum(&e->tally);
+	struct charge all = tally_sum(tally);
 	uint32_t *link;
 	struct transaction *t = all.messages ? find(l, id) : NULL;
 	const struct record *own = t ? record_of(l, t, cache_index(l->cache, e), &link) : NULL;
@@ -220,6 +221,18 @@ struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash
 	if (arrived && ended.messages > 0)
 		all = charge_less(all, (struct charge){ least(t->arrived_octets, ended.octets), 1 });
 	return all;
+}
+
+struct charge ledger_others(struct ledger *l, const struct entry *e, struct hash id)
+{
+	return others_in(l, &e->tally, e, id);
+}
+
+struct charge ledger_others_coming(struct ledger *l, const struct entry *e, struct hash id, msec now)
+{
+	struct tally left = e->tally;
+	tally_drop(&left, ledger_before(l, now));
+	return others_in(l, &left, e, id);
 }
 
 static uint64_t at_most(uint64_t octets)

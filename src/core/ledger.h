@@ -27,6 +27,9 @@ void ledger_set_settle(struct ledger *, msec settle);
 /* What all transactions but `id` let in (rule 4). */
 struct charge ledger_others(struct ledger *, const struct entry *, struct hash id);
 
+/* The same without those that a look-up begun now would drop (rule 7): what may still be on its way. */
+struct charge ledger_others_coming(struct ledger *, const struct entry *, struct hash id, msec now);
+
 /* A pass (rules 1 and 3): the charge of `id` on the mailbox becomes `octets`. Without an id it is a transaction of its
    own that ends at once (rule 2). */
 void ledger_charge(struct ledger *, struct entry *, struct hash id, uint64_t octets, msec now);

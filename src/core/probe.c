@@ -29,17 +29,20 @@ struct finding {
 
 static void pursue(struct gate *g, struct probe *p, msec now);
 
-/* What others let in, as far as it is known here. */
-static struct charge known_charge(struct gate *g, const struct ask *a, const struct entry *e)
+/* What others let in, as far as it is known here. One message at a time: of what has been on its way for long enough only
+   a look-up can say whether it has come, but it keeps nobody waiting. */
+static struct charge known_charge(struct gate *g, const struct probe *p, const struct entry *e, msec now)
 {
-	struct charge known = ledger_others(g->ledger, e, a->query.transaction);
+	const struct ask *a = p->ask;
+	struct charge known = p->store->terms.alone ? ledger_others_coming(g->ledger, e, a->query.transaction, now)
+						    : ledger_others(g->ledger, e, a->query.transaction);
 	if (hash_is_none(a->query.borrower.name))
 		return known;
 	return loans_weigh(g->loans, e, &a->query.borrower, known);
 }
 
 /* Whose limit and rule hold, and what was let in. */
-static void weigh(struct gate *g, const struct probe *p, struct finding *f)
+static void weigh(struct gate *g, const struct probe *p, struct finding *f, msec now)
 {
 	const struct ask *a = p->ask;
 	f->terms = p->store->terms;
@@ -58,7 +61,7 @@ static void weigh(struct gate *g, const struct probe *p, struct finding *f)
 		f->terms.store = a->query.limit;
 	f->limit = decide_limit(&f->terms, &f->facts);
 	if (f->entry && !f->claimed)
-		f->charge = charge_sum(f->charge, known_charge(g, a, f->entry));
+		f->charge = charge_sum(f->charge, known_charge(g, p, f->entry, now));
 }
 
 static void explain(const struct probe *p, const struct finding *f, bool firm_wanted)
@@ -111,9 +114,11 @@ static bool wants_claim(
 /* The store gives verdicts, and has none on this message yet. */
 static bool wants_word(const struct gate *g, const struct probe *p, const struct finding *f)
 {
-	uint64_t size = asked_size(decide_size(&g->conf.rules, &p->ask->query), f->charge, f->terms.grace);
-	return asked_is(&f->facts) && asked_say(&f->facts, size) == ASKED_UNKNOWN && !f->stale && !f->claimed &&
-	       p->look_ups < LOOK_UPS_MOST && !query_asks_nobody(&p->ask->query);
+	uint64_t size = decide_size(&g->conf.rules, &p->ask->query);
+	return asked_is(&f->facts) &&
+	       asked_say(&f->facts, asked_size(size, f->charge, f->terms.grace)) == ASKED_UNKNOWN && !f->stale &&
+	       !f->claimed && p->look_ups < LOOK_UPS_MOST && !query_asks_nobody(&p->ask->query) &&
+	       !decide_puts_off(&f->terms, &f->facts, f->charge, size);
 }
 
 /* What a verdict on these facts still wants; JUDGED: nothing. */
@@ -167,13 +172,17 @@ static bool reaches(uint64_t used, uint64_t limit, unsigned percent)
 	return limit && used >= limit / 100 * percent + limit % 100 * percent / 100;
 }
 
-/* How near the limit is nobody said: what fitted may not fit the next time. Where sizes are not told, and more was let in, that
-   may have come by now, and the room that there was says nothing. */
-static msec lifetime_of_word(const struct gate_conf *c, const struct finding *f, enum asked_word word)
+/* How near the limit is nobody said: what fitted may not fit the next time. Where sizes are not told, or looked at one message
+   at a time, and more was let in, that may have come by now, and the room that there was says nothing. */
+static msec lifetime_of_word(const struct gate *g, const struct ask *a, const struct finding *f, enum asked_word word)
 {
+	const struct gate_conf *c = &g->conf;
+	struct charge more = f->charge;
 	if (word == ASKED_REFUSED)
 		return c->ttl_high;
-	return f->facts.usage == ASKED_ANY && f->charge.messages ? 0 : c->ttl_mid;
+	if (f->terms.alone)
+		more = ledger_others(g->ledger, f->entry, a->query.transaction);
+	return (f->facts.usage == ASKED_ANY || f->terms.alone) && more.messages ? 0 : c->ttl_mid;
 }
 
 static bool is_fresh_word(const struct gate *g, const struct ask *a, const struct finding *f, msec now)
@@ -181,7 +190,9 @@ static bool is_fresh_word(const struct gate *g, const struct ask *a, const struc
 	uint64_t size = decide_size(&g->conf.rules, &a->query);
 	enum asked_word word = asked_say(&f->facts, asked_size(size, f->charge, f->terms.grace));
 	msec since = word == ASKED_REFUSED ? f->facts.refused_at : f->facts.took_at;
-	return word != ASKED_UNKNOWN && now - since < lifetime_of_word(&g->conf, f, word);
+	if (decide_puts_off(&f->terms, &f->facts, f->charge, size))
+		return true; /* it waits, whatever the store would say */
+	return word != ASKED_UNKNOWN && now - since < lifetime_of_word(g, a, f, word);
 }
 
 /* By usage, charges and this message; rule 9 of the ledger: charges that reach `soft` end the facts early. */
@@ -229,7 +240,7 @@ struct hash probe_key(const struct gate *g, const struct probe *p, const struct 
 }
 
 /* Finds what the cache has of the mailbox at hand, and weighs it. */
-static struct finding known(struct gate *g, struct probe *p)
+static struct finding known(struct gate *g, struct probe *p, msec now)
 {
 	struct finding f = { 0 };
 	p->key = probe_key(g, p, &p->address);
@@ -237,13 +248,13 @@ static struct finding known(struct gate *g, struct probe *p)
 	if (f.entry)
 		f.facts = entry_facts(f.entry);
 	if (f.facts.state == FACTS_FOUND)
-		weigh(g, p, &f);
+		weigh(g, p, &f, now);
 	return f;
 }
 
 void probe_unanswered(struct gate *g, struct probe *p, const char *note, msec now)
 {
-	struct finding f = known(g, p);
+	struct finding f = known(g, p, now);
 	p->phase = PROBE_STORE;
 	f.stale = true;
 	f.note = note;
@@ -260,7 +271,7 @@ void probe_unanswered(struct gate *g, struct probe *p, const char *note, msec no
 static void put_size(struct gate *g, const struct probe *p, struct lookup *l)
 {
 	const struct entry *e = cache_peek(g->cache, l->key);
-	struct charge all = charge_sum(p->ask->also, e ? known_charge(g, p->ask, e) : (struct charge){ 0 });
+	struct charge all = charge_sum(p->ask->also, e ? known_charge(g, p, e, l->begun) : (struct charge){ 0 });
 	l->size = decide_size(&g->conf.rules, &p->ask->query);
 	l->size_with_charges = asked_size(l->size, all, p->store->ledger ? 0 : p->store->terms.grace);
 }
@@ -322,7 +333,7 @@ bool probe_is_still_right(struct gate *g, struct probe *p, msec now)
 	if (f.entry && f.entry->state == FACTS_FOUND)
 		f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
 	f.stale = f.stale && f.facts.taken == is->facts.taken;
-	weigh(g, p, &f);
+	weigh(g, p, &f, now);
 	struct verdict verdict = decide(&g->conf.rules, &f.terms, &p->ask->query, &f.facts, f.charge, now);
 	enum outcome wanted = wants(g, p, &f, &verdict, now);
 	if (wanted != JUDGED && (wanted != WANTS_FIRM || is->verdict.action == ACTION_PASS)) {
@@ -359,7 +370,7 @@ static void pursue(struct gate *g, struct probe *p, msec now)
 {
 	const struct ask *a = p->ask;
 	while ((p->store = next_store(g, p))) {
-		struct finding f = known(g, p);
+		struct finding f = known(g, p, now);
 		p->firm_asked = p->wants_claim = false;
 		p->look_ups = 0;
 		if (!is_fresh(g, a, &f, now)) {
@@ -420,7 +431,7 @@ void probe_hear(struct gate *g, struct probe *p, const struct lookup *l, msec no
 	if (f.entry && !f.claimed)
 		f.facts = entry_facts(f.entry); /* newer ones may have come, and paid charges */
 	if (f.facts.state == FACTS_FOUND)
-		weigh(g, p, &f);
+		weigh(g, p, &f, now);
 	if (!go_on(g, p, judge(g, p, &f, now), now))
 		pursue(g, p, now);
 }

@@ -197,6 +197,14 @@ static void reply(struct reply *out, const char *text)
 		reply_parse(out, str_of(text), &err); /* checked when the option was read */
 }
 
+/* The same words, for now. */
+static struct reply for_now(struct reply r)
+{
+	if (r.code >= 500)
+		r.code = 452;
+	return r;
+}
+
 static void read_rules(struct config *c)
 {
 	const struct options_rules *o = c->rules;
@@ -206,6 +214,7 @@ static void read_rules(struct config *c)
 	r->full_for = o->full_for;
 	r->added = o->added;
 	reply(&r->full, o->full);
+	r->put_off = for_now(r->full);
 	reply(&r->full_long, o->full_long);
 	reply(&r->too_large, o->too_large);
 	reply(&r->unknown_reject, o->unknown_reject);

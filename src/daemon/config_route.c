@@ -81,6 +81,9 @@ static enum store_rule settle_rule(struct config *c, const struct conf_section *
 	if (asked && (o->limit || o->message_limit))
 		conf_complain(c->conf, s, o->limit ? "limit" : "message_limit",
 			"this store gives verdicts, no figures: it alone knows the limit");
+	if (!asked && o->alone)
+		conf_complain(c->conf, s, "alone",
+			"this store tells figures: what is on its way is counted, and nothing need wait for it");
 	return asked ? RULE_ASKED : given ? (enum store_rule)o->rule : type->rule;
 }
 
@@ -101,6 +104,7 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 	store->rule_given = conf_given(s, "rule");
 	r->terms.rule = settle_rule(c, s, type, o, store->rule_given);
 	r->terms.grace = r->terms.rule == RULE_ASKED && !conf_given(s, "grace") ? type->grace : o->grace;
+	r->terms.alone = o->alone;
 	r->terms.ignore_store_limit = o->limit_from == LIMIT_FROM_CONFIG;
 	r->terms.store = limit_of(o->limit, o->message_limit);
 	r->name = str_of(s->title);

@@ -80,6 +80,9 @@ static void report_facts(struct report *r, const struct gate_step *step, msec no
 	report_size(r, "charges", step->charge.octets);
 	report_number(r, "charged messages", step->charge.messages);
 	report_text(r, "rule", store_rule_names[step->terms.rule]);
+	if (step->terms.alone)
+		report_text(r, "alone",
+			step->charge.messages ? "what is charged may not have come yet" : "nothing else is on its way");
 	if (step->terms.rule == RULE_COURIER && f->foreign)
 		report_text(
 			r, "warning", "maildirsize was not written by Courier's hand; is rule = dovecot-2.3 meant?");

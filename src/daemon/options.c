@@ -146,6 +146,10 @@ const struct opt options_store[] = {
 	ROW(options_store, grace, OPT_OCTETS, .def = "0",
 		.help = "How far over the limit rule fits lets a message go, or the store itself where the rule is "
 			"asked; see there."),
+	ROW(options_store, alone, OPT_BOOL, .def = "false",
+		.help = "Where the rule is asked: one message at a time. While one that was let in may not have come "
+			"yet, others for the same mailbox are put off, whatever their size; see SERVERS THAT GIVE "
+			"VERDICTS."),
 	ROW(options_store, limit, OPT_OCTETS, .def = "0",
 		.help = "The limit of a mailbox for which neither the store itself nor the domain names one. 0: none."),
 	ROW(options_store, message_limit, OPT_NUMBER, .def = "0", .max = UINT32_MAX,

@@ -36,6 +36,7 @@ struct options_store {
 	int rule; /* enum store_rule, when written */
 	int limit_from; /* enum limit_from */
 	uint64_t grace, limit, message_limit; /* octets, octets, messages */
+	bool alone;
 	struct options_helper helper;
 	struct options_canary canary;
 };

@@ -75,6 +75,7 @@ static inline void set_rules(void)
 	w.conf = (struct gate_conf){
 		.route = &w.route,
 		.rules.full = reply("452 4.2.2 Quota exceeded"),
+		.rules.put_off = reply("452 4.2.2 Quota exceeded"),
 		.rules.full_long = reply("552 5.2.2 Mailbox full"),
 		.rules.too_large = reply("552 5.2.3 Message too large"),
 		.rules.unknown_reject = reply("550 5.1.1 No such mailbox"),

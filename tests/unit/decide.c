@@ -30,6 +30,7 @@ static struct rules default_rules(void)
 {
 	return (struct rules){
 		.full = reply("452 4.2.2 Quota exceeded for %u, try again later"),
+		.put_off = reply("452 4.2.2 Quota exceeded for %u, try again later"),
 		.full_long = reply("552 5.2.2 Mailbox full"),
 		.too_large = reply("552 5.2.3 Message too large for the mailbox"),
 		.unknown_reject = reply("550 5.1.1 No such mailbox"),
@@ -99,6 +100,8 @@ static bool read_choice(struct question *q, struct str key, struct str value)
 		q->rules.error = (enum on_error)n;
 	else if (str_eq(key, STR("kind")) && read_word(value, kinds, &n))
 		q->facts.too_large = n == 1;
+	else if (str_eq(key, STR("alone")) && str_eq(value, STR("yes")))
+		q->terms.alone = true;
 	else if (str_eq(key, STR("limit_from")) && str_eq(value, STR("config")))
 		q->terms.ignore_store_limit = true;
 	else
@@ -253,6 +256,27 @@ static void action_follows_the_code_of_the_reply(void **state)
 	assert_int_equal(v.reason, REASON_FULL);
 }
 
+/* What waits for others to come is put off, even where the postmaster refuses for good who finds a mailbox full. */
+static void nobody_who_waits_is_refused_for_good(void **state)
+{
+	(void)state;
+	struct rules rules = default_rules();
+	struct terms terms = { .rule = RULE_ASKED, .alone = true };
+	struct query q = { .size = 100 };
+	struct facts facts = { .state = FACTS_FOUND, .ruled = true, .rule = RULE_ASKED, .usage = 500 };
+	rules.full = reply("552 5.2.2 Mailbox full");
+	struct verdict v = decide(&rules, &terms, &q, &facts, (struct charge){ 1, 1 }, 0);
+	assert_int_equal(v.action, ACTION_DEFER);
+	assert_ptr_equal(v.reply, &rules.put_off);
+	facts.limit = 101;
+	facts.usage = 0;
+	v = decide(&rules, &terms, &q, &facts, (struct charge){ 1, 1 }, 0);
+	assert_int_equal(v.action, ACTION_DEFER);
+	v = decide(&rules, &terms, &(struct query){ .size = 101 }, &facts, (struct charge){ 1, 1 }, 0);
+	assert_int_equal(v.action, ACTION_REJECT);
+	assert_ptr_equal(v.reply, &rules.full);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -260,6 +284,7 @@ int main(void)
 		cmocka_unit_test(size_is_declared_and_added),
 		cmocka_unit_test(limit_says_whether_anybody_named_one),
 		cmocka_unit_test(action_follows_the_code_of_the_reply),
+		cmocka_unit_test(nobody_who_waits_is_refused_for_good),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -212,6 +212,21 @@ static void rule_7_ended_settles(void **state)
 	want(f->box, 0, 0);
 }
 
+/* What a look-up would drop is not coming any more, but stands until there is one. */
+static void rule_7_some_may_still_be_coming(void **state)
+{
+	struct fixture *f = *state;
+	ledger_charge(f->ledger, f->box, tx, 5, START);
+	ledger_charge(f->ledger, f->box, none, 10, START);
+	assert_int_equal(ledger_others_coming(f->ledger, f->box, tx, START + SETTLE).octets, 10);
+	assert_int_equal(ledger_others_coming(f->ledger, f->box, tx, START + SETTLE + 1000).messages, 0);
+	assert_int_equal(ledger_others_coming(f->ledger, f->box, other, START + SETTLE + 1000).octets, 5);
+	ledger_charge(f->ledger, f->box, none, 20, START + SETTLE);
+	assert_int_equal(ledger_others_coming(f->ledger, f->box, tx, START + SETTLE + 1000).octets, 20);
+	assert_int_equal(ledger_others(f->ledger, f->box, tx).octets, 30);
+	want(f->box, 35, 3);
+}
+
 static void rule_7_open_stays_for_half_an_hour(void **state)
 {
 	struct fixture *f = *state;
@@ -392,6 +407,7 @@ int main(void)
 		TEST(rule_6_ended_still_counts),
 		TEST(rule_7_ended_settles),
 		TEST(rule_7_open_stays_for_half_an_hour),
+		TEST(rule_7_some_may_still_be_coming),
 		TEST(rule_7_open_too_long_goes_while_others_come),
 		TEST(rule_7_a_clock_that_just_began),
 		TEST(rule_8_growth_pays_only_ended),
