@@ -101,8 +101,25 @@ static enum facts_reply_state state_of(const struct answer *a)
 	return (enum facts_reply_state)a->facts.state;
 }
 
+/* Is it full for nothing but what was let in before (`alone`)? */
+static bool is_put_off(const struct answer *a, uint64_t size)
+{
+	return a->verdict.reason == REASON_FULL &&
+	       asked_say(&a->facts, asked_size(size, a->charge, a->grace)) != ASKED_REFUSED;
+}
+
+/* In the words that every asker knows: what it asked about, with what was let in before, is refused, and of less nothing is
+   said. */
+static void put_waiting(struct facts_reply *p, uint64_t size)
+{
+	p->charge = p->charge ? p->charge : 1;
+	p->usage = 0;
+	p->limit = octets_sum(size, p->charge);
+	p->age = p->messages = p->message_limit = 0;
+}
+
 /* Who asks must ask each time: nothing is lent, and what was said of other sizes does not hold for the next. */
-static void put_sizes(struct facts_reply *p, const struct answer *a)
+static void put_sizes(struct facts_reply *p, const struct answer *a, uint64_t size)
 {
 	const struct facts *f = &a->facts;
 	p->too_large = f->too_large;
@@ -111,9 +128,11 @@ static void put_sizes(struct facts_reply *p, const struct answer *a)
 		p->charge = octets_sum(a->charge.octets, a->grace); /* so much it was asked about */
 	p->messages = asked_apart(f->taken, f->took_at);
 	p->message_limit = asked_apart(f->taken, f->refused_at);
+	if (is_put_off(a, size))
+		put_waiting(p, size);
 }
 
-static void put_figures(struct facts_reply *p, const struct answer *a, msec now)
+static void put_figures(struct facts_reply *p, const struct answer *a, uint64_t size, msec now)
 {
 	const struct facts *f = &a->facts;
 	p->source = (uint8_t)f->source;
@@ -131,7 +150,7 @@ static void put_figures(struct facts_reply *p, const struct answer *a, msec now)
 	p->age = since(f->taken, now);
 	p->full_for = f->full_since ? since(f->full_since, now) + 1 : 0;
 	if (asked_is(f))
-		put_sizes(p, a);
+		put_sizes(p, a, size);
 	if (!a->loan.number)
 		return;
 	p->loan = a->loan.octets;
@@ -142,10 +161,9 @@ static void put_figures(struct facts_reply *p, const struct answer *a, msec now)
 static enum front_step facts_answer(void *session, const struct query *q, const struct answer *a, struct buf *out)
 {
 	struct facts_session *s = session;
-	(void)q;
 	s->reply.state = s->event ? FACTS_REPLY_NOTED : state_of(a);
 	if (s->reply.state == FACTS_REPLY_FOUND)
-		put_figures(&s->reply, a, s->peer.now);
+		put_figures(&s->reply, a, q->size ? q->size : 1, s->peer.now);
 	return send(s, out);
 }
 

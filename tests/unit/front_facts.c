@@ -323,6 +323,45 @@ static void test_verdicts(void **state)
 	assert_true(p.charge == 0 && !p.too_large);
 }
 
+/* One that waits for others to come is told as refused: only what is in the words of the store is known to every asker. */
+static void test_who_waits(void **state)
+{
+	struct facts_request r = question();
+	struct answer a = { .verdict = { .action = ACTION_DEFER, .reason = REASON_FULL },
+		.facts = { .state = FACTS_FOUND,
+			.source = SOURCE_VERDICT,
+			.ruled = true,
+			.rule = RULE_ASKED,
+			.usage = INT64_MAX,
+			.taken = NOW - 5000,
+			.took_at = NOW - 5000 },
+		.charge = { 30, 4 },
+		.rule = RULE_ASKED };
+	(void)state;
+	r.size = 1000;
+	assert_int_equal(say(&r), FRONT_ASK);
+	struct facts_reply p = answer(&a);
+	assert_true(p.rule == RULE_ASKED && !p.too_large && !p.charged);
+	assert_true(p.usage == 0 && p.limit == 1030 && p.charge == 30 && p.charge_messages == 4);
+	assert_true(p.age == 0 && p.messages == 0 && p.message_limit == 0);
+	a.verdict = (struct verdict){ .reason = REASON_ROOM };
+	p = answer(&a);
+	assert_true(p.usage == INT64_MAX && p.limit == 0 && p.age == 5000);
+	/* What the store itself refused is told as it was. */
+	a.verdict = (struct verdict){ .action = ACTION_DEFER, .reason = REASON_FULL };
+	a.facts.usage = 100;
+	a.facts.limit = 1030;
+	a.facts.refused_at = NOW - 6000;
+	p = answer(&a);
+	assert_true(p.usage == 100 && p.limit == 1030 && p.age == 5000 && p.message_limit == 1000);
+	a.facts.limit = 1031;
+	assert_true(answer(&a).limit == 1030);
+	r.size = 0;
+	r.sequence++;
+	assert_int_equal(say(&r), FRONT_ASK);
+	assert_true(answer(&a).limit == 31);
+}
+
 /* A directory decides some without facts. */
 static void test_states(void **state)
 {
@@ -493,6 +532,7 @@ int main(void)
 		TEST(test_figures),
 		TEST(test_edges_of_figures),
 		TEST(test_verdicts),
+		TEST(test_who_waits),
 		TEST(test_states),
 		TEST(test_clocks),
 		TEST(test_repeated),
