@@ -426,6 +426,7 @@ static void make_machine(struct machine *m, unsigned number)
 		.stale = SECONDS(86400),
 		.settle = SECONDS(120) };
 	require(reply_parse(&m->conf.rules.full, STR("452 4.2.2 Full"), NULL) &&
+			reply_parse(&m->conf.rules.put_off, STR("452 4.2.2 Full"), NULL) &&
 			reply_parse(&m->conf.rules.too_large, STR("552 5.2.3 Large"), NULL),
 		"replies are well-formed", 0, 0);
 	start_machine(m);

@@ -31,6 +31,7 @@ MISTAKES = [
     "store a {\n type = mbox\n path = \"/x/%n\"\n!user = nobody-has-this-name\n}",
     "store a {\n type = mbox\n path = \"/x/%n\"\n!helpers = 0\n}",
     "store a {\n type = maildir\n path = \"/x/%n\"\n!rule = guess\n}",
+    "store a {\n type = maildir\n path = \"/x/%n\"\n!alone = true\n}",
     "store a {\n type = redis\n address = \"unix:/x\"\n!password_file = \"/nonexistent/secret\"\n}",
     "store a {\n type = dovecot\n uri = \"http://127.0.0.1:7/doveadm/v1\"\n!key_file = \"secret\"\n}",
     "domain example.net {\n!store = absent\n}",

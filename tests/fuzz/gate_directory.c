@@ -303,6 +303,7 @@ static void set_up(void)
 		.stale = SECONDS(600),
 		.settle = SECONDS(120) };
 	f.conf.rules = (struct rules){ .full = reply,
+		.put_off = reply,
 		.full_long = reply,
 		.too_large = reply,
 		.unknown_reject = reply,

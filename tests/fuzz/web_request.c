@@ -133,7 +133,7 @@ static void make_gate(void)
 		.timeout = SECONDS(4),
 		.soft = 50,
 		.hard = 90,
-		.rules = { .full = full, .full_long = full, .too_large = full } };
+		.rules = { .full = full, .put_off = full, .full_long = full, .too_large = full } };
 	f.engine.gate = gate_new(&size, &conf, &reach, (struct hash_key){ 1, 2 });
 	fuzz_require(f.engine.gate != NULL, "memory");
 }
