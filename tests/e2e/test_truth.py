@@ -32,7 +32,7 @@ def world():
         made.make("one", lambda store: 10 if store.slow else 60)
         made.make("many", lambda store: 3 if store.slow else 6, crowd=True)
         made.make("front", lambda store: 12 if store.slow else 24, crowd=True, plain=True, limits=LIMITS)
-        made.start("exact", "front")
+        made.start("exact", "front", "usual-alone", "front-alone")
         made.postfix = truth_front.PostfixFront(made, {
             store.name: made.made["front", store.name] for store in made.stores.values() if store.transport()})
         yield made
@@ -61,7 +61,8 @@ def test_the_verdict_is_what_the_store_does(verdicts, name):
 @pytest.mark.parametrize("name", SURE["many"])
 def test_nothing_of_sixteen_senders_bounces(world, name):
     store = world.stores[name]
-    tally = Trial(store, world.judge("front")).at_once(SEED, world.made["many", name], each=1 if store.slow else 8)
+    judge = world.judge("usual-alone") if store.alone else world.judge("front")
+    tally = Trial(store, judge).at_once(SEED, world.made["many", name], each=4 if store.alone else 1 if store.slow else 8)
     assert tally.bounced == 0, tally.wrong
     assert tally.passed > 0
 

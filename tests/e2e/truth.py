@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 HEAD = "From: <sender@example.net>\nTo: <you@example.org>\nSubject: truth\nMessage-Id: <{name}>\n\n"
+PAUSE = 0.5  # seconds between two messages of a sender, where one at a time has its turn
 SMALLEST = 300  # octets of a message that a sender makes
 LINE = 500
 
@@ -199,6 +200,7 @@ class Trial:
             with self.judge.asker() as asker, self.store.carrier() as carrier:
                 together.wait(60)
                 for _ in range(each):
+                    time.sleep(PAUSE if self.store.alone else 0)
                     plan = chance.choice(mailboxes)
                     message = Message(chance.choice((500, 2000, 8000, 20_000)) + chance.randrange(500))
                     asked = self.asked(message, crowd=True)

@@ -104,6 +104,14 @@ class CyrusLmtp(ByCyrus):
         return f'type = lmtp  address = "inet:127.0.0.1:{self.port}"  connections = 8'
 
 
+class CyrusLmtpAlone(CyrusLmtp):
+    name, type, alone, sure = "lmtp-alone", "`lmtp`, `alone`", True, ("one", "many")
+
+    @property
+    def options(self):
+        return f"{super().options}  alone = true"
+
+
 class CyrusLmtpStrict(CyrusLmtp):
     """It compares the declared size, and what it adds comes on top."""
     name, sure = "lmtp-strict", ("one", "many")
@@ -120,6 +128,14 @@ class CyrusMap(ByCyrus):
     @property
     def options(self):
         return f'type = socketmap  address = "{self.cyrus.smmap_socket}"  connections = 8'
+
+
+class CyrusMapAlone(CyrusMap):
+    name, type, alone, sure = "socketmap-alone", "`socketmap`, `alone`", True, ("one", "many")
+
+    @property
+    def options(self):
+        return f"{super().options}  alone = true"
 
 
 class MapJudge:

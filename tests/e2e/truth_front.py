@@ -4,12 +4,13 @@ Postfix delivers to the stores that have a transport, by LMTP or by pipe(8); Exi
 """
 import random
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 from enclosure import free_port
 from postfix import Postfix
 from smtp import Sender
-from truth import Message
+from truth import PAUSE, Message
 
 ASKS = "check_policy_service {{ {address}, timeout=5s, default_action=DUNNO }}"
 
@@ -28,15 +29,15 @@ PIPE = """deliverquota unix - n n - - pipe
 
 
 class PostfixFront:
-    """One Postfix before all stores that have a transport. `checked` and `unchecked` are its ports."""
+    """One Postfix before all stores that have a transport."""
 
     name = "Postfix"
 
     def __init__(self, world, mailboxes):
         """`mailboxes`: the plans of each store, by its name."""
-        asks = ASKS.format(address=world.addresses["front"])
+        asks, in_turn = (ASKS.format(address=world.addresses[kind]) for kind in ("front", "front-alone"))
         stores = [world.stores[name] for name in mailboxes]
-        self.unchecked = free_port()
+        self.unchecked, self.in_turn = free_port(), free_port()
         (world.folder / "front-users").write_text("".join(
             f"{store.address(plan)} x\n" for store in stores for plan in mailboxes[store.name]))
         (world.folder / "front-transports").write_text("".join(
@@ -44,9 +45,15 @@ class PostfixFront:
         self.postfix = world.wrap(Postfix(
             world.folder, restrictions=asks, trees=("maildrop",), services=PIPE.format(mail=world.mail),
             more=MAIN.format(domains=" ".join(store.domain for store in stores), folder=world.folder, asks=asks),
-            others={self.unchecked: {"smtpd_recipient_restrictions": "permit", "smtpd_end_of_data_restrictions": ""}}))
+            others={self.unchecked: {"smtpd_recipient_restrictions": "permit", "smtpd_end_of_data_restrictions": ""},
+                    self.in_turn: {name: in_turn for name in (
+                        "smtpd_recipient_restrictions", "smtpd_end_of_data_restrictions")}}))
         self.postfix.start()
-        self.checked = self.postfix.port
+
+    def port(self, store, checked):
+        if not checked:
+            return self.unchecked
+        return self.in_turn if store.alone else self.postfix.port
 
     def breathe(self):
         """Postfix has so many deliveries at once and no more."""
@@ -66,7 +73,10 @@ class EximFront:
     name = "Exim"
 
     def __init__(self, exim):
-        self.exim, self.checked, self.unchecked = exim, exim.port, exim.unchecked
+        self.exim = exim
+
+    def port(self, _store, checked):
+        return self.exim.port if checked else self.exim.unchecked
 
     def breathe(self):
         """Exim begins a process for each message, and hundreds of them help nobody."""
@@ -127,7 +137,11 @@ def send_all(port, addresses, messages, seed, senders=16, honest=False, breathe=
 def run(front, store, checked, plans, messages, seed):
     """Returns load and number of bounces."""
     before = front.bounces(store)
-    load = send_all(front.checked if checked else front.unchecked, [store.address(plan) for plan in plans], messages,
-                    seed, honest=store.transport() is None, breathe=front.breathe)
+
+    def breathe():
+        front.breathe()
+        time.sleep(PAUSE if checked and store.alone else 0)
+    load = send_all(front.port(store, checked), [store.address(plan) for plan in plans], messages,
+                    seed, honest=store.transport() is None, breathe=breathe)
     front.settle()
     return load, front.bounces(store) - before

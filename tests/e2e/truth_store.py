@@ -43,6 +43,7 @@ class Store:
     sure = ("one", "many")
     message_limits = 0.2  # share of the mailboxes that have one
     slow = False  # a delivery takes a tenth of a second, and not a hundredth
+    alone = False  # one message at a time: who comes with others is put off until those have settled
     states = ("plain",)
     peer = None  # the program's own judge
     added = before = 0

@@ -15,8 +15,13 @@ DOVECOT = 1.1  # seconds: it looks at its users once a second
 EXACT = "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  settle = 1s }\n"
 # As it comes, but that a mailbox may come into being at any time.
 USUAL = "cache { ttl_none = 1ms }\n"
+# For stores that take one message at a time: what was let in is soon taken for delivered, so that there are many turns. That
+# must be longer than a delivery takes: the senders of truth.py end a transaction when the store has its message, an MTA
+# before that.
+TURNS = "cache {{ ttl_none = 1ms  settle = {} }}\n"
 ADDED = "rules { added = 1k }\n"
-TEMPERS = {"exact": EXACT, "usual": USUAL, "added": EXACT + ADDED, "front": USUAL + ADDED}
+TEMPERS = {"exact": EXACT, "usual": USUAL, "added": EXACT + ADDED, "front": USUAL + ADDED,
+           "usual-alone": TURNS.format("1s"), "front-alone": TURNS.format("5s") + ADDED}
 
 
 class World:
@@ -46,12 +51,13 @@ class World:
     def make(self, what, count, crowd=False, plain=False, **more):
         """Mailboxes for one trial of each store; count(store) of them. To be made before the trials begin. `plain`: whose
         figures are as the delivering program leaves them. `crowd`: for many senders at once. How many messages are on their
-        way nobody can tell a server that is asked for verdicts, so then there are no limits of messages there."""
+        way nobody can tell a server that is asked for verdicts, so then there are no limits of messages there, unless it gets
+        one at a time."""
         label = next(self.labels)
 
         def fill(store):
             chance = random.Random(f"{self.seed}.{what}.{store.name}")
-            counted = 0 if crowd and store.rule == "asked" else store.message_limits
+            counted = 0 if crowd and store.rule == "asked" and not store.alone else store.message_limits
             states = store.states[:1] if plain else store.states
             made = plans(chance, count(store), label, states=states, message_limits=counted, **{"unit": store.unit, **more})
             store.make(made)
@@ -73,3 +79,7 @@ class World:
 
     def judge(self, kind):
         return PolicyJudge(self.addresses[kind])
+
+    def crowd_judge(self, kind, store):
+        """The same where many come to the store at once."""
+        return self.judge(f"{kind}-alone" if store.alone else kind)
