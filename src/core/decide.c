@@ -194,7 +194,9 @@ static struct verdict decide_room(const struct rules *rules, const struct terms 
 	if (decide_is_full(terms, limit, 0, 0, size))
 		return refuse(REASON_TOO_LARGE, &rules->too_large);
 	/* Room that only charges take may be free again in a moment: it is no sign of a mailbox nobody empties. */
-	if (is_full_for_long(rules, facts, now) && decide_is_full(terms, limit, facts->usage, facts->messages, size))
+	if (!decide_is_full(terms, limit, facts->usage, facts->messages, size))
+		return refuse(REASON_FULL, &rules->put_off);
+	if (is_full_for_long(rules, facts, now))
 		return refuse(REASON_FULL_LONG, &rules->full_long);
 	return refuse(REASON_FULL, &rules->full);
 }

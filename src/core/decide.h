@@ -28,7 +28,7 @@ struct rules {
 	enum on_unknown unknown;
 	enum on_error error;
 	struct reply full, full_long, too_large, unknown_reject, unknown_defer, error_defer, forged;
-	struct reply put_off; /* `full` with a code 4xx: what waits for others to come is never refused for good */
+	struct reply put_off; /* `full` with a 4xx code: for what only others make full, who may not come */
 	msec full_for; /* 0: off */
 	uint64_t added; /* octets that the MTA adds after SIZE= */
 };

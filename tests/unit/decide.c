@@ -254,6 +254,12 @@ static void action_follows_the_code_of_the_reply(void **state)
 	v = decide(&rules, &terms, &q, &facts, (struct charge){ 0 }, 0);
 	assert_int_equal(v.action, ACTION_REJECT);
 	assert_int_equal(v.reason, REASON_FULL);
+	/* What only charges make full is never refused for good: they may not come. */
+	facts.usage = 9;
+	v = decide(&rules, &terms, &q, &facts, (struct charge){ 1, 1 }, 0);
+	assert_int_equal(v.action, ACTION_DEFER);
+	assert_int_equal(v.reason, REASON_FULL);
+	assert_ptr_equal(v.reply, &rules.put_off);
 }
 
 /* What waits for others to come is put off, even where the postmaster refuses for good who finds a mailbox full. */
