@@ -1,6 +1,8 @@
 """What asks by UDP: a socket of its own, to which the answers come back."""
 import socket
 
+from enclosure import PATIENCE
+
 
 def family(host):
     return socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -29,7 +31,7 @@ class Datagrams:
         for datagram in datagrams:
             self.socket.send(datagram)
 
-    def receive(self, seconds=5):
+    def receive(self, seconds=PATIENCE):
         """The next datagram, null when none comes in time."""
         self.socket.settimeout(seconds)
         try:

@@ -19,11 +19,15 @@ USERS = {
     "postgres": 25021, "mysql": 25022,
 }
 
+# Seconds that anything may take before it counts as hung. Long beyond what a busy machine needs, for no test goes by the clock;
+# shorter than the minute after which the daemon ends a helper that hangs.
+PATIENCE = 40
+
 # Local parts of the mailboxes at example.org.
 MAILBOXES = ("full", "ok", "other", "burst", "joe")
 
 
-def until(condition, what, seconds=15):
+def until(condition, what, seconds=PATIENCE):
     """The first true value that condition() gives; fails when there is none in time."""
     end = time.monotonic() + seconds
     while True:

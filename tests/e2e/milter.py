@@ -4,6 +4,7 @@ import socket
 import struct
 from pathlib import Path
 
+from enclosure import PATIENCE
 from policy import connect, read_all
 
 OFFER = 6, 0x1FF, 0x1FFFFF
@@ -12,7 +13,7 @@ OFFER = 6, 0x1FF, 0x1FFFFF
 class Milter:
     """One connection, negotiated unless `offer` is None. Replies are "c", or the text of a refusal."""
 
-    def __init__(self, address, offer=OFFER, timeout=15):
+    def __init__(self, address, offer=OFFER, timeout=PATIENCE):
         self.connection = connect(address, timeout)
         self.options = None
         if offer:

@@ -2,8 +2,10 @@
 import select
 import socket
 
+from enclosure import PATIENCE
 
-def connect(address, timeout=15):
+
+def connect(address, timeout=PATIENCE):
     """`address` as the configuration has it: unix:PATH or inet:HOST:PORT."""
     kind, _, place = address.partition(":")
     if kind == "unix":
@@ -26,7 +28,7 @@ def read_all(connection):
     return got
 
 
-def one_shot(address, text, timeout=15):
+def one_shot(address, text, timeout=PATIENCE):
     """Sends, closes its sending side and reads to the end, as Exim's readsocket does."""
     with connect(address, timeout) as connection:
         connection.sendall(text.encode() if isinstance(text, str) else text)
@@ -37,7 +39,7 @@ def one_shot(address, text, timeout=15):
 class Policy:
     """A kept connection, as Postfix has it."""
 
-    def __init__(self, address, timeout=15):
+    def __init__(self, address, timeout=PATIENCE):
         self.connection = connect(address, timeout)
         self.rest = b""
 

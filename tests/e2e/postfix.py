@@ -3,6 +3,7 @@
 What is undeliverable stays in the queue where bounces() sees it: nothing leaves this machine.
 """
 import os
+import re
 import time
 
 from enclosure import HERE, Enclosure, MAILBOXES, USERS, owned, tail, until
@@ -129,6 +130,9 @@ class Postfix(Enclosure):
         self.run("postfix", "check")
         self.launch("/usr/lib/postfix/sbin/master", "-c", "/etc/postfix", "-d", port=self.port)
         return self
+
+    def says(self, pattern):
+        return until(lambda: re.search(pattern, tail(self.maillog, 10**7)), f"the log of Postfix says {pattern!r}")
 
     def queued(self):
         """Files of messages that wait or are on their way."""

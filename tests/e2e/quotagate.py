@@ -6,7 +6,7 @@ import signal
 import subprocess
 from pathlib import Path
 
-from enclosure import HERE, TOP, tail, until, write_etc
+from enclosure import HERE, PATIENCE, TOP, tail, until, write_etc
 from policy import Policy, connect
 
 PROGRAM = os.environ.get("QUOTAGATE", str(TOP / "build" / "quotagate"))
@@ -78,7 +78,7 @@ class Quotagate:
     def said(self):
         return tail(self.log, 10**7)
 
-    def says(self, pattern, seconds=15):
+    def says(self, pattern, seconds=PATIENCE):
         return until(lambda: re.search(pattern, self.said()), f"the log says {pattern!r}", seconds)
 
     def pid(self):
@@ -91,6 +91,10 @@ class Quotagate:
         self.configuration.write_text(configuration)
         self.signal(signal.SIGHUP)
 
+    def ends(self):
+        """Waits for its end; returns its exit status."""
+        return self.process.wait(PATIENCE)
+
     def stop(self):
         """Ends it politely; returns its exit status."""
         if self.process is None:
@@ -99,11 +103,11 @@ class Quotagate:
             self.process.send_signal(signal.SIGCONT)
             self.process.terminate()
         try:
-            status = self.process.wait(20)
+            status = self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-            raise AssertionError("quotagate did not end within 20 s")
+            raise AssertionError(f"quotagate did not end within {PATIENCE} s")
         self.process = None
         return status
 
