@@ -1,6 +1,5 @@
 """Mistakes are told, all of them, with file and line, and then nothing is started; what the commands print can be used."""
 import re
-import time
 
 import pytest
 
@@ -184,9 +183,8 @@ def test_setup_postfix_works_when_pasted(quotagate, postfix, folder, mail):
     mta.settle()
     assert mta.bounces() == []
     gate.stop()
-    began = time.monotonic()
     assert ask(mta.port, "full@example.org").code == 250
-    assert time.monotonic() - began < 6
+    mta.says("Connection refused")  # it did not come to its time-out
 
 
 def test_setup_exim_works_when_pasted(quotagate, exim, good, mail):

@@ -1,23 +1,23 @@
-"""quotagate down, restarted, or its helper stuck: mail flows as `error` and `stale` say, and nobody waits for long."""
+"""quotagate down, restarted, or its helper stuck: mail flows as `error` and `stale` say, and nobody waits for what is not there.
+
+A helper that is stuck stays so for longer than any client here waits: an answer then is the deadline's.
+"""
 import os
+import re
 import signal
-import time
 
 import pytest
 
-from enclosure import free_port, mbox, until
+from enclosure import free_port, mbox, tail, until
 from installation import EXIM_WORDS, WORDS
 from smtp import ask, send
 
-TIMEOUT = 1  # of a question, in seconds
-BOUND = 3 * TIMEOUT
 
-
-def configuration(mail, address, rules="", more=""):
+def configuration(mail, address, rules="", more="", timeout="1s"):
     return (f'listen mta {{ protocol = policy  address = "{address}"  {more} }}\n'
-            f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail  helpers = 1 }}\n'
+            f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail  helpers = 1  helper_timeout = 1h }}\n'
             "domain example.org { store = boxes }\n"
-            f"rules {{ timeout = {TIMEOUT}s  {rules} }}\n")
+            f"rules {{ timeout = {timeout}  {rules} }}\n")
 
 
 @pytest.fixture(autouse=True)
@@ -29,11 +29,6 @@ def mailboxes(mail):
 @pytest.fixture
 def full():
     return "full@example.org"
-
-
-def timed(function, *arguments, **more):
-    began = time.monotonic()
-    return function(*arguments, **more), time.monotonic() - began
 
 
 def the_helper(gate):
@@ -57,24 +52,21 @@ def test_postfix_takes_mail_while_quotagate_is_down_and_asks_again_when_it_is_up
     address = f"inet:127.0.0.1:{free_port()}"
     gate = idle_quotagate(configuration(mail, address))
     mta = postfix(restrictions=f"check_policy_service {{ {address}, timeout=5s, default_action=DUNNO }}", mail=mail)
-    reply, took = timed(ask, mta.port, full)
-    assert reply.code == 250
-    assert took < 6  # Postfix tries twice, a second apart
+    assert ask(mta.port, full).code == 250
+    mta.says("Connection refused")
     gate.start()
     assert ask(mta.port, full).code == 452
     assert gate.stop() == 0
     gate.start()
-    reply, took = timed(ask, mta.port, full)
-    assert reply.code == 452
-    assert took < 6
+    assert ask(mta.port, full).code == 452
+    assert "timed out" not in tail(mta.maillog)
     assert mta.bounces() == []
 
 
 def test_exim_takes_mail_while_quotagate_is_down_and_asks_again_when_it_is_up(idle_quotagate, exim, mail, folder, full):
     gate = idle_quotagate(configuration(mail, f"unix:{folder}/gate.sock", more=f"mode = 0666  {WORDS}"))
     mta = exim(mail, acl=EXIM_WORDS.replace("SOCKET", f"{folder}/gate.sock"))
-    reply, took = timed(ask, mta.port, full)
-    assert (reply.code, took < 3) == (250, True)
+    assert ask(mta.port, full).code == 250
     gate.start()
     assert ask(mta.port, full).code == 452
     gate.stop()
@@ -89,29 +81,29 @@ def test_a_stuck_helper_means_error_in_time(quotagate, mail, rules, answer):
     gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", rules))
     with gate.policy() as client:
         with Stopped(gate):
-            said, took = timed(client.ask, "ok@example.org", size=1000)
-            assert said.startswith(answer)
-            assert took < BOUND
-        until(lambda: client.ask("ok@example.org", size=1000, instance=str(time.monotonic())) == "DUNNO",
-              "the helper goes on and questions are answered")
+            assert client.ask("ok@example.org", size=1000).startswith(answer)
+            gate.says("event=decision .* reason=error .* recipient=ok@example.org")
+        until(lambda: client.ask("ok@example.org", size=1000, instance="2") == "DUNNO" and
+              client.ask("full@example.org", size=1000).startswith("452 "), "the helper goes on and questions are answered")
 
 
-def asked_the_helper(client, address):
-    said, took = timed(client.ask, address, size=1000)
-    return took > TIMEOUT / 2 and (said, took)
+def had_to_wait(gate, client, address):
+    """The answer, when it was not that of facts that are still fresh."""
+    before = len(gate.said())
+    said = client.ask(address, size=1000)
+    return said if re.search("stale=yes|reason=error", gate.said()[before:]) else None
 
 
-@pytest.mark.parametrize("stale,answer", [("1d", "452 4.2.2 "), ("1ms", "451 4.3.0 ")])
-def test_a_stuck_helper_means_last_known_facts_while_they_are_young(quotagate, mail, full, stale, answer):
+@pytest.mark.parametrize("stale,answer,why", [("1d", "452 4.2.2 ", "stale=yes"), ("1ms", "451 4.3.0 ", "reason=error")])
+def test_a_stuck_helper_means_last_known_facts_while_they_are_young(quotagate, mail, full, stale, answer, why):
     gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", "error = defer")
                      + f"cache {{ ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  stale = {stale} }}\n")
     with gate.policy() as client:
-        assert client.ask(full, size=1000).startswith("452 4.2.2 ")
+        until(lambda: client.ask(full, size=1000).startswith("452 4.2.2 "), "the mailbox is known")
         with Stopped(gate):
             # The first question may come so soon that facts of a millisecond are fresh.
-            said, took = until(lambda: asked_the_helper(client, full), "a question has to wait for the helper")
-            assert said.startswith(answer)
-            assert took < BOUND
+            assert until(lambda: had_to_wait(gate, client, full), "a question has to wait for the helper").startswith(answer)
+            assert why in gate.said()
 
 
 def test_mail_through_postfix_flows_while_the_helper_is_stuck(quotagate, postfix, mail, full):
@@ -119,9 +111,11 @@ def test_mail_through_postfix_flows_while_the_helper_is_stuck(quotagate, postfix
     gate = quotagate(configuration(mail, address))
     mta = postfix(restrictions=f"check_policy_service {{ {address}, timeout=5s, default_action=DUNNO }}", mail=mail)
     with Stopped(gate):
-        replies, took = timed(send, mta.port, "ok@example.org", "other@example.org")
+        replies = send(mta.port, "ok@example.org", "other@example.org")
         assert [reply.code for reply in replies.values()] == [250, 250]
-        assert took < 2 * BOUND + 2
+        for name in ("ok", "other"):
+            gate.says(f"event=decision verdict=pass reason=error .* recipient={name}@example.org")
+    assert "problem talking to server" not in tail(mta.maillog, 10**7)  # it is quotagate that let them pass
     mta.settle()
     assert mta.bounces() == []
 
@@ -134,24 +128,22 @@ def test_mail_flows_while_the_whole_of_quotagate_is_stuck(quotagate, postfix, ex
     mtas = postfix(restrictions=asks, mail=mail), exim(mail, acl=EXIM_WORDS.replace("SOCKET", f"{folder}/gate.sock"))
     assert [ask(mta.port, full).code for mta in mtas] == [452, 452]
     gate.signal(signal.SIGSTOP)
-    for mta, bound in zip(mtas, (3, 5)):  # Postfix tries twice with a second between, Exim waits the 5 s of its line
-        reply, took = timed(ask, mta.port, full)
-        assert (reply.code, took < 3 * bound) == (250, True)
+    for mta in mtas:  # Postfix tries twice, Exim waits the 5 s of its line; the sender would wait for a minute
+        assert ask(mta.port, full).code == 250
     gate.signal(signal.SIGCONT)
     assert [ask(mta.port, full).code for mta in mtas] == [452, 452]
 
 
 def test_a_killed_helper_costs_at_most_one_answer(quotagate, mail, full):
-    gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", "error = defer")
+    gate = quotagate(configuration(mail, f"inet:127.0.0.1:{free_port()}", "error = defer", timeout="10m")
                      + "cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  stale = 1ms }\n")
     with gate.policy() as client:
         assert client.ask(full, size=1000).startswith("452 ")
         for round in range(3):
             killed = the_helper(gate)
             os.kill(killed, signal.SIGKILL)
-            answers = [timed(client.ask, full, size=1000, instance=f"{round}.{n}") for n in range(5)]
-            assert sum(not said.startswith("452 4.2.2 ") for said, _ in answers) <= 1, answers
-            assert max(took for _, took in answers) < BOUND
+            answers = [client.ask(full, size=1000, instance=f"{round}.{n}") for n in range(5)]
+            assert sum(not said.startswith("452 4.2.2 ") for said in answers) <= 1, answers
             until(lambda: gate.helpers() and killed not in gate.helpers(), "another helper takes its place")
 
 
@@ -170,7 +162,7 @@ def test_without_its_nursery_the_daemon_ends_and_says_so(quotagate, mail, full):
     gate.says("event=reloaded")
     nursery, = {parent for parent, _ in gate.family().values()} - {gate.pid()}
     os.kill(nursery, signal.SIGKILL)
-    assert gate.process.wait(15) == 1
+    assert gate.ends() == 1
     assert f"the process {nursery}, which makes the helpers, has ended" in gate.said()
 
 
