@@ -21,7 +21,8 @@ def gate(quotagate, mail, folder):
     mbox(mail / "ok", 0)
     (folder / "secret").write_bytes(b"x" * 500_000)
     return quotagate(
-        f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}"  max_clients = 3000  idle = 20s }}\n'
+        f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}"  max_clients = 3000\n'
+        f'  idle = 10m  request_timeout = 10m }}\n'
         f'listen exim {{ protocol = policy  address = "unix:{folder}/exim.sock"  mode = 0666  {WORDS} }}\n'
         f'listen quotad {{ protocol = exim-quotad  address = "unix:{folder}/quotad.sock"  mode = 0666\n'
         f'  roots = {{"{mail}"}}  user = vmail }}\n'
@@ -36,11 +37,9 @@ MTA, EXIM, QUOTAD, SMALL, HASTY = range(5)
 
 
 def assert_serves(gate, number=MTA):
-    """An honest client gets its answer at once."""
-    began = time.monotonic()
+    """An honest client gets its answer, whoever else is there."""
     with gate.policy(number) as client:
         assert client.ask("full@example.org", size=1000).startswith("452 4.2.2 ")
-    assert time.monotonic() - began < 2
 
 
 def raw(gate, octets, number=MTA):
@@ -159,15 +158,19 @@ def test_an_octet_a_second_holds_up_nobody(gate):
             end = time.monotonic() + 1
             while time.monotonic() < end:
                 assert_serves(gate)
+                assert slow.waits()
         slow.send(text[3:])
         assert slow.answer().startswith("452 ")
 
 
 @pytest.mark.parametrize("begun", [b"", b"request=smtpd_access_policy\nrecip", b"recipient=x@example.org\n"])
 def test_a_connection_that_asks_nothing_is_closed_in_time(gate, begun):
-    with Policy(gate.addresses()[HASTY], timeout=3) as client:
+    """It is by the times of its listener: one that began before it at another is still there."""
+    with Policy(gate.addresses()[MTA]) as patient, Policy(gate.addresses()[HASTY]) as client:
+        patient.send(begun)
         client.send(begun)
         assert client.answer() is None
+        assert patient.waits()
 
 
 @pytest.mark.parametrize("path", [
@@ -220,7 +223,7 @@ def test_beyond_max_clients_others_are_closed_and_it_is_logged(gate):
         kept.append(Policy(gate.addresses()[SMALL]))
         assert kept[-1].ask("full@example.org", size=1).startswith("452 ")
     before = len(gate.said())
-    late = Policy(gate.addresses()[SMALL], timeout=5)
+    late = Policy(gate.addresses()[SMALL])
     try:
         late.send(request(recipient="full@example.org").encode())
         assert late.answer() is None
@@ -256,9 +259,8 @@ def test_tricky_addresses_through_the_mta(kind, request, gate, mail):
         sender.mail(size=1000)
         for local in ('"../secret"', '"a b"', '"full/../../secret"', "%s%n", '"\\"q\\""', "a" * 64, "..", "full%example.org",
                       "=?x?=", "{}", "$local_part", "`id`", '"a\\\\b"'):
-            began = time.monotonic()
             reply = sender.rcpt(f"{local}@example.org")
             assert 200 <= reply.code < 600 and not str(reply).startswith("452"), (local, reply)
-            assert time.monotonic() - began < 3, local
         assert sender.rcpt("full@example.org").code == 452
         assert sender.rcpt("ok@example.org").code == 250
+    assert "reason=error" not in gate.said()  # none of them had to wait for the deadline

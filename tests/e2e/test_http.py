@@ -13,9 +13,9 @@ from urllib.parse import quote
 import pytest
 
 from certificates import Certificates
-from enclosure import USERS, free_port, mbox, until
+from enclosure import PATIENCE, USERS, free_port, mbox, owned, until
 from facts import FOUND, NO_MAILBOX, NOTED, QUESTION, ABANDONED, EVENT, Asker, Key, decode
-from metrics import Metrics
+from metrics import Metrics, by_control
 from policy import read_all
 
 TOKEN = "a-token-of-32-octets-or-so-1234567890"
@@ -42,9 +42,10 @@ def port():
 
 
 @pytest.fixture
-def start(quotagate, boxes, port):
+def start(quotagate, boxes, port, folder):
     """start(options of the section, more of the configuration): a daemon that is up."""
-    return lambda options="", more="": quotagate(web(f"inet:127.0.0.1:{port}", options) + boxes + more)
+    control = f'control = "{owned(folder / "run", "quotagate")}/control"\n'
+    return lambda options="", more="": quotagate(control + web(f"inet:127.0.0.1:{port}", options) + boxes + more)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ class Client:
     """A connection that is kept, by Python's own client."""
 
     def __init__(self, port, **headers):
-        self.connection, self.headers = http.client.HTTPConnection("127.0.0.1", port, timeout=15), headers
+        self.connection, self.headers = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE), headers
 
     def __enter__(self):
         return self
@@ -89,12 +90,12 @@ def client(gate, port):
 
 
 def curl(*arguments, check=True):
-    done = subprocess.run(["curl", "-sS", "-m", "15", *arguments], capture_output=True, text=True)
+    done = subprocess.run(["curl", "-sS", "-m", str(PATIENCE), *arguments], capture_output=True, text=True)
     assert not check or done.returncode == 0, done
     return done.stdout if check else done
 
 
-def raw(port, octets, seconds=3, source="127.0.0.1"):
+def raw(port, octets, seconds=PATIENCE, source="127.0.0.1"):
     """What comes back, and whether the connection was closed then."""
     got, closed = b"", False
     with socket.create_connection(("127.0.0.1", port), timeout=seconds, source_address=(source, 0)) as connection:
@@ -193,7 +194,7 @@ def test_perl_with_a_bare_socket(gate, port):
         print $s "GET /cgi-bin/quota.cgi?u=$ARGV[1] HTTP/1.0\r\n\r\n";
         my @lines = <$s>; print $lines[-1];"""
     for user, line in {"full": "OVERQUOTA full 205000 204800\n", "joe+lists": "OK joe+lists 2000 204800\n"}.items():
-        done = subprocess.run(["perl", "-e", program, str(port), user], capture_output=True, text=True, timeout=15)
+        done = subprocess.run(["perl", "-e", program, str(port), user], capture_output=True, text=True, timeout=PATIENCE)
         assert done.stdout == line, done
 
 
@@ -337,7 +338,7 @@ def test_a_unix_socket(quotagate, boxes, folder):
     assert curl("--unix-socket", f"{folder}/web.sock", "http://gate/quota?u=full").startswith("OVERQUOTA ")
     # A client whose own socket has a long name.
     with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(5)
+        client.settimeout(PATIENCE)
         client.bind(str(folder / ("x" * (100 - len(str(folder))))))
         client.connect(f"{folder}/web.sock")
         client.sendall(b"GET /healthz HTTP/1.0\r\n\r\n")
@@ -517,7 +518,7 @@ def test_tokens_that_only_root_may_read_outlive_a_reload(start, folder, port):
 def test_token_files_that_are_refused(idle_quotagate, boxes, folder, port, text, mode, why):
     path = token_file(folder, text, mode) if text else folder / "tokens"
     gate = idle_quotagate(web(f"inet:127.0.0.1:{port}", f'token_file = "{path}"') + boxes).launch()
-    assert gate.process.wait(10) == 2
+    assert gate.ends() == 2
     assert str(path) in gate.said() and why in gate.said() and TOKEN not in gate.said()
 
 
@@ -545,7 +546,7 @@ def tls(made):
 
 def serial(port, made):
     done = subprocess.run(["openssl", "s_client", "-connect", f"127.0.0.1:{port}", "-CAfile", str(made.authority)],
-                          input="", capture_output=True, text=True, timeout=15)
+                          input="", capture_output=True, text=True, timeout=PATIENCE)
     return re.search(r"-----BEGIN.*?-----END", done.stdout, re.S)[0]
 
 
@@ -567,7 +568,7 @@ def test_another_certificate_with_a_reload(start, certificates, port):
     trust = ["--cacert", str(certificates.authority)]
     before = serial(port, certificates)
     context = __import__("ssl").create_default_context(cafile=certificates.authority)
-    kept = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=15)
+    kept = http.client.HTTPSConnection("127.0.0.1", port, context=context, timeout=PATIENCE)
     kept.request("GET", "/healthz")
     assert kept.getresponse().read() == b"ok\n"
     certificates.renew("IP:127.0.0.1,DNS:other")
@@ -683,7 +684,7 @@ BAD = {
 def test_ambiguous_requests_get_one_answer_and_the_end(start, port, shape):
     """One more request stands behind each: it must never be taken for one."""
     gate = start("request_timeout = 2s")
-    got, closed = raw(port, BAD[shape] + NEXT, seconds=5)
+    got, closed = raw(port, BAD[shape] + NEXT)
     assert closed
     codes = statuses(got)
     assert len(codes) <= 1 and all(400 <= code <= 505 for code in codes), got
@@ -699,7 +700,7 @@ def test_good_requests_in_pieces_and_in_a_row(gate, port):
              b"GET /healthz HTTP/1.1\r\nConnection: close\r\n" + HOST + b"\r\n")
     whole, closed = raw(port, asked)
     assert closed and statuses(whole) == [200] * 5
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as connection:
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for n in range(len(asked)):
             connection.sendall(asked[n:n + 1])
@@ -714,17 +715,20 @@ def test_many_requests_in_one_write_are_answered_in_order(gate, port):
     last = b"GET /healthz HTTP/1.0\r\n\r\n"
     asked = b"".join(b"GET /quota?u=%s HTTP/1.1\r\nHost: %s\r\n\r\n" % (name.encode(), b"x" * (n % 90 + 1))
                      for n, name in enumerate(names)) + last
-    got, closed = raw(port, asked, seconds=15)
+    got, closed = raw(port, asked)
     assert closed
     assert re.findall(rb"(?:OK|OVERQUOTA) (\S+) \d+ \d+\n", got) == [name.encode() for name in names]
 
 
 def test_slow_clients_are_cut(start, port):
-    gate = start("request_timeout = 1s")
-    began = time.monotonic()
-    with socket.create_connection(("127.0.0.1", port), timeout=0.3) as slow:
-        closed = False
-        while not closed and time.monotonic() - began < 10:
+    """What comes bit by bit does not begin anew; one of another listener, who came before, may take its time."""
+    other = free_port()
+    gate = start("request_timeout = 1s", web(f"inet:127.0.0.1:{other}", "request_timeout = 10m").replace("web", "other", 1))
+    with socket.create_connection(("127.0.0.1", other), timeout=PATIENCE) as patient, \
+            socket.create_connection(("127.0.0.1", port), timeout=0.3) as slow:
+        patient.sendall(b"G")
+        began, closed = time.monotonic(), False
+        while not closed and time.monotonic() - began < PATIENCE:
             try:
                 slow.sendall(b"G" if time.monotonic() - began < 0.1 else b"x")
                 closed = slow.recv(1) == b""
@@ -732,7 +736,9 @@ def test_slow_clients_are_cut(start, port):
                 pass
             except ConnectionError:
                 closed = True
-    assert closed and 0.9 < time.monotonic() - began < 4
+        assert closed and time.monotonic() - began > 0.9
+        patient.sendall(b"ET /healthz HTTP/1.0\r\n\r\n")
+        assert read_all(patient).endswith(b"ok\n")
     gate.says("event=bad-request listener=web client=127.0.0.1 reason=\"the request did not arrive in time\"")
 
 
@@ -740,7 +746,7 @@ def test_slow_clients_are_cut(start, port):
 @pytest.mark.parametrize("part", [LINE, POST + b"Content-Length: 100\r\n\r\nsize="], ids=["head", "body"])
 def test_slow_heads_and_bodies_are_cut(start, port, first, part):
     start("request_timeout = 1s  idle = 1h")
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as slow:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as slow:
         if first:
             slow.sendall(first)
             assert b"OVERQUOTA" in until(lambda: slow.recv(65536), "the answer")
@@ -748,12 +754,12 @@ def test_slow_heads_and_bodies_are_cut(start, port, first, part):
         began = time.monotonic()
         slow.sendall(part)
         assert read_all(slow) == b""
-        assert 0.9 < time.monotonic() - began < 4
+        assert time.monotonic() - began > 0.9
 
 
 def test_idle_clients_are_closed(start, port):
     start("idle = 1s")
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as idle:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as idle:
         idle.sendall(NEXT)
         assert b"OVERQUOTA" in read_all(idle)
 
@@ -772,7 +778,7 @@ def test_ten_thousand_connections(start, port):
         for _ in range(5):  # what malloc leaves in pieces is soon as much as it gets
             crowd = []
             for n in range(10_000):
-                one = socket.create_connection(("127.0.0.1", port), timeout=15)
+                one = socket.create_connection(("127.0.0.1", port), timeout=PATIENCE)
                 crowd.append(one)
                 if n % 4 == 0 and n < 2000:
                     try:
@@ -781,10 +787,8 @@ def test_ten_thousand_connections(start, port):
                         pass
             gate.says("event=too-many-clients listener=web max_clients=2000")
             other = int(gate.addresses()[1].rpartition(":")[2])
-            began = time.monotonic()
             with Client(other) as client:
-                assert client.get("/quota?u=full")[0] == 200
-            assert time.monotonic() - began < 2
+                assert client.get("/quota?u=full")[0] == 200, "while they are all there"
             first = crowd[1]
             first.sendall(NEXT)
             assert b"OVERQUOTA" in first.recv(65536), "who was let in is served"
@@ -812,40 +816,45 @@ def cont(helpers):
         os.kill(pid, signal.SIGCONT)
 
 
-def test_the_end_waits_for_the_last_answer(gate, port):
+def asked(gate, n):
+    """Waits until so many questions have come in."""
+    control = gate.controls()[0].removeprefix("unix:")
+    until(lambda: by_control(control)("quotagate_listener_requests_total", listener="web") >= n, f"{n} questions came in")
+
+
+def test_the_end_waits_for_the_last_answer(start, port):
+    gate = start(more="rules { timeout = 1m }\n")
     helpers = stopped(gate)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as waits, \
-            socket.create_connection(("127.0.0.1", port), timeout=10) as idle:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as waits, \
+            socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as idle:
         waits.sendall(NEXT)
-        time.sleep(0.3)
+        asked(gate, 1)
         gate.signal(signal.SIGTERM)
         assert idle.recv(1) == b""
         cont(helpers)
         got = read_all(waits)
         assert b"OVERQUOTA" in got and b"Connection: close" in got
-    assert gate.process.wait(10) == 0
+    assert gate.ends() == 0
 
 
 def test_the_end_comes_though_no_answer_does(start, port):
     gate = start(more="rules { timeout = 1s }\n")
     stopped(gate)
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as waits:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as waits:
         waits.sendall(NEXT)
-        time.sleep(0.3)
-        began = time.monotonic()
+        asked(gate, 1)
         gate.signal(signal.SIGTERM)
         assert statuses(read_all(waits)) == [503]
-    assert gate.process.wait(10) == 0
-    assert time.monotonic() - began < 4
+    assert gate.ends() == 0
 
 
 def test_a_client_that_leaves_while_it_waits(start, port):
-    gate = start(more="rules { timeout = 2s }\n")
+    gate = start(more="rules { timeout = 1m }\n")
     helpers = stopped(gate)
     for _ in range(50):
-        with socket.create_connection(("127.0.0.1", port), timeout=10) as one:
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as one:
             one.sendall(NEXT * 3)
-    time.sleep(0.3)
+    asked(gate, 50)
     cont(helpers)
     with Client(port) as client:
         assert client.get("/quota?u=full")[0] == 200
