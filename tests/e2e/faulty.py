@@ -2,6 +2,8 @@
 import socket
 import threading
 
+from enclosure import PATIENCE
+
 
 class Faulty:
     """`behave(connection)` is called in a thread for each connection, which is closed when it returns; it may be changed
@@ -26,14 +28,14 @@ class Faulty:
 
     def serve(self, connection, behave):
         with connection:
-            connection.settimeout(60)
+            connection.settimeout(PATIENCE)
             try:
                 behave(connection)
             except OSError:
                 pass
 
     def hang(self, _connection):
-        self.over.wait(60)
+        self.over.wait()
 
     def logs(self):
         return []

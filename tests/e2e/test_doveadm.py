@@ -2,6 +2,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import time
@@ -34,7 +35,7 @@ store qs {{ type = dovecot  uri = "{uri}"  {options} }}
 domain example.org {{ store = qs }}
 {others}
 cache {{ ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  stale = 1ms  settle = 1s }}
-rules {{ error = defer  unknown = reject  timeout = 10s }}
+rules {{ error = defer  unknown = reject  timeout = 10m }}
 """
 
 
@@ -301,13 +302,11 @@ def test_one_that_says_nothing_or_drop_by_drop(gate, key, started):
         for octet in reply(rows(("STORAGE", "10", "1024"))):
             connection.sendall(bytes([octet]))
             time.sleep(0.1)
-    for behave in (faulty.hang, drops):
+    for number, behave in enumerate((faulty.hang, drops)):
         faulty.behave = behave
-        began = time.monotonic()
         with daemon.policy() as mta:
             assert mta.ask("joe@example.org").startswith("451 4.3.0 ")
-        assert time.monotonic() - began < 2
-    daemon.says("timed out")
+        until(lambda: len(re.findall("reason=error .*timed out", daemon.said())) == number + 1, "the log tells why")
 
 
 def test_what_is_asked(gate, key, started):

