@@ -2,6 +2,7 @@
 import re
 import socket
 import struct
+import subprocess
 from pathlib import Path
 
 from enclosure import PATIENCE
@@ -94,6 +95,14 @@ def charged(gate, address):
         control.sendall(f"peek {address}\n".encode())
         control.shutdown(socket.SHUT_WR)
         return int(re.search(r"\bcharge=(\d+)|(?=state=unknown)", read_all(control).decode())[1] or 0)
+
+
+def acknowledged_in(port):
+    """Milliseconds, smoothed, until this listener's side acknowledged what its client sent last, as the kernel of the client
+    has it: 40 and more where acknowledgements are put off, which then hold back what is sent next."""
+    told = subprocess.run(["ss", "-Htin", "state", "established", f"dport = :{port}"], capture_output=True, text=True,
+                          check=True).stdout
+    return max(float(found) for found in re.findall(r"\brtt:([0-9.]+)/", told))
 
 
 def descriptors(gate):

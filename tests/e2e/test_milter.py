@@ -4,13 +4,12 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 
 from enclosure import USERS, free_port, until
-from milter import Milter, charged, descriptors
+from milter import Milter, acknowledged_in, charged, descriptors
 from policy import connect, read_all
 from smtp import ask, send
 
@@ -120,7 +119,7 @@ def test_an_abort_gives_the_room_back_and_the_end_keeps_it(gate):
 CLIENT = """
 import sys, time
 sys.path.insert(0, sys.argv[1])
-from milter import Milter, charged, descriptors
+from milter import Milter, acknowledged_in, charged, descriptors
 mta = Milter(sys.argv[2])
 assert mta.mail(size=150_000) == mta.rcpt("ok@example.org") == "c"
 print("in the middle", flush=True)
@@ -151,12 +150,11 @@ def test_nobody_waits_for_an_acknowledgement(gate):
     with Milter(gate.addresses()[INET]) as mta:
         mta.connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 0)
         mta.mail()
-        took = []
         for _ in range(30):
-            began = time.monotonic()
             assert mta.rcpt("ok@example.org") == "c"
-            took.append(time.monotonic() - began)
-    assert sorted(took)[15] < 0.02, took
+        # A busy machine may be late now and then; one that puts it off never comes below half of the 40 ms.
+        port = gate.addresses()[INET].rpartition(":")[2]
+        until(lambda: mta.rcpt("ok@example.org") == "c" and acknowledged_in(port) < 10, "it is acknowledged at once")
 
 
 @pytest.mark.parametrize("octets", [
@@ -195,9 +193,8 @@ def test_setup_postfix_works_when_pasted(gate, postfix, mail):
     mta.settle()
     assert mta.bounces() == []
     gate.stop()
-    began = time.monotonic()
     assert ask(mta.port, "full@example.org").code == 250
-    assert time.monotonic() - began < 6
+    mta.says("connect to Milter service .*: Connection refused")
 
 
 def test_setup_sendmail(gate, idle_quotagate):

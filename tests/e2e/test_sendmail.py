@@ -1,10 +1,10 @@
 """A real Sendmail that was given what `quotagate setup sendmail` prints."""
 import os
-import time
 
 import pytest
 
-from enclosure import USERS, free_port
+from enclosure import USERS, free_port, until
+from milter import acknowledged_in
 from sendmail import Sendmail
 from smtp import Sender, ask, send
 
@@ -34,9 +34,7 @@ def test_setup_sendmail_works_when_pasted(gate, mta):
     assert send(mta.port, "ok@example.org")["ok@example.org"].code == 250
     assert str(ask(mta.port, "ok@example.org", size=1_000_000)).startswith("552 5.2.3 ")
     gate.stop()
-    began = time.monotonic()
     assert ask(mta.port, "full@example.org").code == 250
-    assert time.monotonic() - began < 6
 
 
 def test_percent_signs_do_not_turn_a_temporary_refusal_into_a_lasting_one(gate, mta):
@@ -71,13 +69,13 @@ def test_what_is_reset_is_given_back(gate, mta):
         assert sender.data().code == 250
 
 
-def test_commands_take_no_44_ms(gate, mta):
+def test_no_command_waits_for_an_acknowledgement(gate, mta):
     with Sender(mta.port) as sender:
-        took = []
-        for _ in range(10):
-            sender.mail(size=10)
-            began = time.monotonic()
-            assert sender.rcpt("ok@example.org").code == 250
-            took.append(time.monotonic() - began)
-            sender.reset()
-    assert sorted(took)[5] < 0.03, took
+        def round_trips():
+            for _ in range(10):
+                sender.mail(size=10)
+                assert sender.rcpt("ok@example.org").code == 250
+                sender.reset()
+            return acknowledged_in(gate.addresses()[0].rpartition(":")[2])
+        round_trips()  # a connection that is new is acknowledged at once by whomever
+        until(lambda: round_trips() < 10, "Sendmail's macros are acknowledged at once")
