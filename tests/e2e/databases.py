@@ -2,6 +2,7 @@
 
 The servers run as users without rights, in enclosures; quotagate comes in as a user who may only read, with a password.
 """
+import contextlib
 import os
 import signal
 import sqlite3
@@ -111,6 +112,18 @@ class Server(Enclosure):
         return (f'uri = "{self.scheme}://{user}@{host}{port}/{name}{more}"\n'
                 f'    password_file = "{secret or self.secret}"')
 
+    @contextlib.contextmanager
+    def holding(self, name, text):
+        """A session that has said this, and stays until the body is over."""
+        pipe = self.folder / "pipe"
+        os.mkfifo(pipe)
+        with subprocess.Popen([*self.command, *self.client(name, pipe)], stdin=subprocess.DEVNULL) as session:
+            with open(os.open(pipe, os.O_RDWR), "w") as script:
+                script.write(text)
+                script.flush()
+                yield session
+        pipe.unlink()
+
     def processes(self):
         return descendants(self.process.pid)
 
@@ -154,10 +167,13 @@ class Postgresql(Server):
         ready = [f"{self.programs}/pg_isready", "-q", "-h", self.sockets, "-p", str(self.port)]
         until(lambda: subprocess.run([*self.command, *ready]).returncode == 0, "PostgreSQL takes questions")
 
+    def client(self, name, script):
+        return (f"{self.programs}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-p", str(self.port),
+                "-U", "postgres", "-d", name, "-f", script)
+
     def execute(self, name, text):
         self.script.write_text(text)
-        self.run(f"{self.programs}/psql", "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.sockets, "-p", str(self.port),
-                 "-U", "postgres", "-d", name, "-f", self.script)
+        self.run(*self.client(name, self.script))
 
     def prepare(self):
         self.execute("postgres", "SET standard_conforming_strings = on;\n"
@@ -191,9 +207,12 @@ class Mariadb(Server):
                     f"--port={self.port}", "--bind-address=127.0.0.1", "--skip-name-resolve", "--innodb-flush-log-at-trx-commit=2",
                     "--innodb-buffer-pool-size=16M", f"--pid-file={self.sockets}/pid", port=self.port)
 
+    def client(self, name, script):
+        return "mariadb", "--no-defaults", f"--socket={self.socket()}", "-u", "root", "-e", f"source {script}", name
+
     def execute(self, name, text):
         self.script.write_text(text)
-        self.run("mariadb", "--no-defaults", f"--socket={self.socket()}", "-u", "root", "-e", f"source {self.script}", name)
+        self.run(*self.client(name, self.script))
 
     def prepare(self):
         self.execute("mysql", f"CREATE USER quotagate IDENTIFIED BY {quoted(PASSWORD)};\n")

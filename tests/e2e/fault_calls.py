@@ -5,7 +5,7 @@ import re
 import signal
 import time
 
-from enclosure import until
+from enclosure import PATIENCE, until
 from fault_plan import USUAL
 from fault_table import Row, right
 from fault_world import World
@@ -148,7 +148,7 @@ def check_level(world, row, descriptors, memory):
     """What there was before is there, and no more."""
     for asker in world.askers:
         asker.close()
-    end = time.monotonic() + 3
+    end = time.monotonic() + PATIENCE
     while world.gate.descriptors() > descriptors and time.monotonic() < end:
         time.sleep(0.02)
     if (now := world.gate.descriptors()) > descriptors:

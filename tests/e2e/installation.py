@@ -54,8 +54,9 @@ class Installation:
             self.dovecot = wrap(Dovecot(folder, self.mail)).start()
         make = {"postfix": self.make_postfix, "exim": self.make_exim, "sendmail": self.make_sendmail}[way.partition("-")[0]]
         self.mta, listen = make(folder, way)
-        # Mailboxes come into being by their first message here, seconds before the next one.
-        known = STORES[store].replace("MAIL", str(self.mail)) + "cache { ttl_none = 1ms }\n"
+        # Mailboxes come into being by their first message here, seconds before the next one. What is not near its limit is not
+        # looked at again: whoever sees anything new of a full mailbox within a test has it by ttl_high.
+        known = STORES[store].replace("MAIL", str(self.mail)) + "cache { ttl_none = 1ms  ttl_mid = 1h }\n"
         self.gate = wrap(Quotagate(folder, listen + known + more)).start()
         wrap(self.mta).start()
         self.port = self.mta.port

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from datagrams import free_udp_port
-from enclosure import USERS, free_port, until
+from enclosure import PATIENCE, USERS, free_port, until
 from facts import (ABANDONED, ARRIVED, CANNOT_TELL, CHARGED, CLOCK, END_OF_MESSAGE, ENDED, FOUND, LIMIT_NAMED, NO_MAILBOX,
                    NOT_OURS, NOTED, QUESTION, WITHDRAWN, Asker, Key)
 
@@ -81,7 +81,7 @@ def test_figures(farm, port):
         joe, full = asker.ask(JOE), asker.ask(FULL)
         assert (joe.state, joe.usage, joe.limit, joe.messages, joe.charge) == (FOUND, 100_000, LIMIT, 1, 0)
         assert joe.rule == 1, "courier"
-        assert joe.full_for == 0 and joe.age < 60_000 and abs(joe.time - time.time() * 1000) < 10_000
+        assert joe.full_for == 0 and joe.age < 60_000 and abs(joe.time - time.time() * 1000) < 60_000
         assert (full.state, full.usage, full.limit) == (FOUND, LIMIT, LIMIT)
         assert asker.ask("nobody@example.org").state == NO_MAILBOX
         assert asker.ask("joe@elsewhere.example").state == NOT_OURS
@@ -480,7 +480,7 @@ def test_clocks_an_hour_apart(farm, port, clock, words):
         for _ in range(3):
             reply = wrong.charge(JOE, 1000, transaction())
             assert (reply.state, reply.usage, reply.key) == (CLOCK, 0, key.name)
-            assert abs(reply.time - time.time() * 1000) < 10_000
+            assert abs(reply.time - time.time() * 1000) < 60_000
         assert right.ask(JOE).charge == 0
         wrong.clock = 25 if clock > 0 else -25
         assert wrong.ask(JOE).state == FOUND, "within the window"
@@ -492,7 +492,8 @@ def test_the_window_is_an_option(quotagate, configuration, keys, port):
     quotagate(configuration(keys(key) + "  window = 2s"))
     with Asker(port, key) as asker:
         message = asker.message(QUESTION, JOE.encode())
-        assert asker.exchange(message).state == FOUND
+        while asker.exchange(message).state != FOUND:  # a busy machine took two seconds for it
+            message = asker.message(QUESTION, JOE.encode())
         assert asker.ask(JOE, clock=-10).state == CLOCK
         time.sleep(2.1)
         assert asker.exchange(message).state == CLOCK, "what is repeated later is too old"
@@ -508,7 +509,7 @@ def test_strangers(quotagate, configuration, keys, port):
     gate.says("event=refused-client listener=farm client=127.0.0.2")
 
 
-def many_askers(port, key, last):
+def many_askers(port, key, last, patience=PATIENCE):
     """Whether one asker more than 256 is answered, `last` seconds after the others."""
     with Asker(port, key) as asker:
         for asker.name in range(256):
@@ -516,12 +517,12 @@ def many_askers(port, key, last):
         time.sleep(last)
         asker.name = 256
         asker.send(asker.message(QUESTION, JOE.encode()))
-        return asker.receive(0.3) is not None
+        return asker.receive(patience) is not None
 
 
 def test_askers_are_bounded(farm, port):
     gate, key = farm
-    assert not many_askers(port, key, 0)
+    assert not many_askers(port, key, 0, 0.3)
     gate.says('reason="more askers than can be told apart"')
 
 

@@ -143,17 +143,28 @@ def test_the_directory_says_which_host(frontend, backend, key, folder):
     assert "nowhere.test: " in gate.check("lost@example.org").stdout
 
 
+def questions(dead):
+    """How many came since, to a socket that answers none."""
+    dead.setblocking(False)
+    heard = []
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            heard.append(dead.recv(65536))
+    return sum(octets[3] == QUESTION for octets in heard)
+
+
 def test_a_host_with_two_addresses(frontend, backend, key):
     """The first is dead: the next try goes to the other, and the next question begins there."""
     far = backend("127.0.0.2")
-    port = far.place.rpartition(":")[2]
-    gate = frontend(f"udp:be.test:{port}", f"timeout = 2s  {key.option}",
+    port = int(far.place.rpartition(":")[2])
+    gate = frontend(f"udp:be.test:{port}", f"timeout = 1s  {key.option}",
                     hosts="127.0.0.3 be.test\n127.0.0.2 be.test\n")
-    with gate.policy() as mta:
-        mta.ask(FULL, size=1000)
-        began = time.monotonic()
+    with gate.policy() as mta, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as dead:
+        dead.bind(("127.0.0.3", port))
+        assert mta.ask(FULL, size=1000).startswith("452 4.2.2 ")
+        assert questions(dead) == 1
         assert mta.ask(FULL, size=1000, instance="2").startswith("452 4.2.2 ")
-        assert time.monotonic() - began < 1
+        assert questions(dead) == 0
 
 
 def test_a_backend_that_goes_and_comes_back(frontend, backend, key):
@@ -229,8 +240,8 @@ def test_ends_that_a_backend_did_not_hear_of(frontend, backend, key, charged, ab
         time.sleep(2)
     finally:
         far.signal(signal.SIGCONT)
-    until(lambda: charged(far) <= 10_000, "it hears of them", 5)
-    until(lambda: charged(far) == 0, "and of the one that it may have charged afterwards", 20)
+    until(lambda: charged(far) <= 10_000, "it hears of them")
+    until(lambda: charged(far) == 0, "and of the one that it may have charged afterwards")
     gate.says(f"event=peer store=far host={far.place[4:]} state=closed")
 
 
@@ -242,7 +253,7 @@ def test_ends_by_http(frontend, backend, mute, key, charged):
         assert mta.ask(JOE, size=10_000) == "DUNNO"
         time.sleep(1.5)
         assert charged(far) == 10_000
-    until(lambda: charged(far) == 0, "it hears of the end", 5)
+    until(lambda: charged(far) == 0, "it hears of the end")
 
 
 # ---- a backend that does as it is told ----
@@ -312,9 +323,10 @@ def garble(one, octets):
     return [os.urandom(200), b"", good[:-1], good + b"x", good[:50] + bytes([good[50] ^ 1]) + good[51:], b"Q" * 60_000]
 
 
-def delay(one, octets):
-    time.sleep(0.3)  # past the timeout, but well before the last try's
-    return [one.reply(octets)]
+def late(one, octets):
+    """The answer to this one comes when the next try is here, which gets none."""
+    one.misdeeds.insert(0, lambda *_: [one.reply(octets)])
+    return []
 
 
 def double(one, octets):
@@ -342,7 +354,7 @@ def test_faults(frontend, fake, key, misdeeds, heard):
 
 def test_late_answers_count(frontend, fake, key):
     gate = frontend(fake.place, f"timeout = 200ms  tries = 5  {key.option}")
-    fake.misdeeds = [delay]
+    fake.misdeeds = [late]
     with gate.policy() as mta:
         assert mta.ask(FULL, size=1000).startswith("452 4.2.2 ")
 
@@ -454,7 +466,7 @@ def test_http_of_several_servers(frontend, web, fake, mute, key):
     (lambda *_: (200, b"x" * 500), "http: its answer is not sealed with our key"),
     (lambda *_: (200, b"x" * 513), "http: the answer is too long"),
     (lambda *_: (302, b"http://127.0.0.1/"), "http: HTTP status 302"),
-    (lambda *_: time.sleep(1.5) or (200, b""), "http: .*timed out"),
+    (lambda *_: time.sleep(10) or (200, b""), "http: .*timed out"),
 ], ids=["refused", "empty", "rubbish", "long", "moved", "slow"])
 def test_http_that_does_not_answer_well(frontend, web, mute, key, answer, why):
     gate = frontend(mute, f'timeout = 50ms  http = "{web(answer).place}"  http_timeout = 1s  {key.option}')

@@ -3,6 +3,7 @@ import json
 import os
 import pwd
 import re
+import select
 import signal
 import socket
 import subprocess
@@ -11,7 +12,7 @@ import time
 
 import pytest
 
-from enclosure import TOP, USERS, free_port, mbox, owned, until
+from enclosure import PATIENCE, TOP, USERS, free_port, mbox, owned, until
 from metrics import by_control
 from policy import connect, one_shot, read_all
 from quotagate import PROGRAM
@@ -104,7 +105,7 @@ def test_every_kind_of_listener_is_counted(quotagate, configuration, control, fo
              "  user = vmail }\n"
              "domain other { store = boxes }\n"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
-        client.settimeout(15)
+        client.settimeout(PATIENCE)
         client.connect(("127.0.0.1", port))
         client.send(f"CHECK_QUOTA {FULL}\n".encode())
         assert b"FULL" in client.recv(512)
@@ -253,7 +254,7 @@ def test_a_text_longer_than_the_kernel_takes_at_once(quotagate, configuration, c
     gate = quotagate(configuration(more=domains))
     with connect(f"unix:{control}") as slow:
         slow.sendall(b"metrics\n")
-        time.sleep(0.3)
+        assert select.select([slow], [], [], PATIENCE)[0], "it has begun"
         assert ask(gate, FULL)[0].startswith("452 ")  # nobody waits for a slow reader
         text = read_all(slow).decode()
     assert len(text) > 500_000 and text.endswith("# EOF\n")

@@ -7,7 +7,7 @@ import stat
 import pytest
 
 from datagrams import Datagrams
-from enclosure import free_port, mbox
+from enclosure import PATIENCE, free_port, mbox
 from policy import Policy
 
 FULL = "full@example.org"
@@ -120,7 +120,7 @@ def test_the_service_manager_is_told(quotagate, store, folder):
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as told:
         told.bind(str(path))
         path.chmod(0o666)
-        told.settimeout(15)
+        told.settimeout(PATIENCE)
         configuration = store + listen("mta", f"inet:127.0.0.1:{free_port()}")
         gate = quotagate(configuration, environment={"NOTIFY_SOCKET": str(path)})
         assert told.recv(4096).startswith(b"READY=1\nSTATUS=")
