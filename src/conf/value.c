@@ -93,12 +93,28 @@ void value_put_expected(struct buf *b, const struct opt *row)
 	}
 }
 
+#define SHOWN 100 /* octets of a value, at most */
+
+/* A value as messages may show it: of a URI what may be a password, before the "@" or among what is asked for, belongs into
+   no log. */
+static const char *shown(char out[SHOWN + 1], const char *text)
+{
+	const char *name = strstr(text, "://"), *host = name ? strrchr(name, '@') : NULL;
+	if (host)
+		snprintf(out, SHOWN + 1, "%.*s...%s", (int)(name + 3 - text), text, host);
+	else
+		snprintf(out, SHOWN + 1, "%s", text);
+	if (name)
+		out[strcspn(out, "?")] = '\0';
+	return out;
+}
+
 static bool unexpected(const struct opt *row, const char *text, const char *hint, struct err *err)
 {
-	char expected[256];
+	char expected[256], value[SHOWN + 1];
 	struct buf b = BUF(expected);
 	value_put_expected(&b, row);
-	return err_set(err, "bad value `%.100s` for `%s`%s; expected %s", text, row->name, hint, buf_z(&b));
+	return err_set(err, "bad value `%s` for `%s`%s; expected %s", shown(value, text), row->name, hint, buf_z(&b));
 }
 
 /* Digits and one of the units; a bare number only where `bare` allows it. */
@@ -193,9 +209,10 @@ static bool choice(const struct opt *row, const char *text, int *out, struct err
 static bool passes(const struct opt *row, const char *text, struct err *err)
 {
 	struct err why = { "" };
+	char value[SHOWN + 1];
 	if (!row->check || row->check(str_of(text), &why))
 		return true;
-	return err_set(err, "bad value `%.100s` for `%s`: %s", text, row->name, why.text);
+	return err_set(err, "bad value `%s` for `%s`: %s", shown(value, text), row->name, why.text);
 }
 
 static bool list(struct conf *c, const struct opt *row, struct opt_list *out, const struct entry *e,

@@ -165,6 +165,27 @@ def test_secrets_are_seen_nowhere(quotagate, servers, secrets, folder, mail, run
                 assert form not in text
 
 
+@pytest.mark.parametrize("section", [
+    'store other {{ type = dovecot  uri = "http://me:{}@127.0.0.1:1" }}',
+    'store other {{ type = imap  uri = "imap://me:{}@127.0.0.1:1"  login = "admin"  password_file = "/etc/passwd" }}',
+    'store other {{ type = remote  url = "http://me:{}@127.0.0.1:1/" }}',
+    'store other {{ type = sql  uri = "postgresql://me:{}@127.0.0.1/mail"  preset = dovecot }}',
+    'store other {{ type = sql  uri = "mysql://me@127.0.0.1/mail?password={}"  preset = dovecot }}',
+    'directory other {{ type = ldap  uri = "ldap://me:{}@127.0.0.1"  base = "dc=org" }}',
+])
+def test_a_password_in_a_uri_is_refused_and_not_repeated(quotagate, mail, run, section):
+    password = "S3cr@t/wort"
+    good = (f'control = "{run}/control.sock"\nlisten local {{ protocol = policy  address = "unix:{run}/policy.sock" }}\n'
+            f'store boxes {{ type = mbox  path = "{mail}/%n"  user = vmail }}\n')
+    gate = quotagate(good)
+    gate.reload(good + section.format(password) + "\n")
+    gate.says("event=reload-failed .*uri|event=reload-failed .*url")
+    done = gate.command("config")
+    assert done.returncode == 2 and ":4: " in done.stderr
+    for said in (gate.said(), done.stdout, done.stderr):
+        assert "S3cr" not in said and "wort" not in said
+
+
 def test_no_socket_is_open_to_everybody(quotagate, mail, run):
     """By default; `mode` may say otherwise."""
     quotagate(f'control = "{run}/control.sock"\nlisten local {{ protocol = policy  address = "unix:{run}/policy.sock" }}\n'
