@@ -30,7 +30,7 @@ TITLES = {
     "miss-smmap": "quotagate, miss, socketmap",
     "smmapd": "Cyrus smmapd",
     "quota-status": "Dovecot quota-status, documented",
-    "quota-status-best": "Dovecot quota-status, at its best",
+    "quota-status-best": "Dovecot quota-status, two processes",
     "forking": "a fork for each question",
     "imap": "an IMAP connection for each question",
     "cgi": "lighttpd and a CGI script",
@@ -172,8 +172,8 @@ def expectations(figures):
     yield judge("hits: at least 0.9 of the floor's answers", ratio("hit", "rate"), lambda m: m >= 0.9)
     yield judge("hits: at most 1.25 times the floor's CPU", ratio("hit", "cpu_us"), lambda m: m <= 1.25)
     yield judge("hits: p99 at most twice the floor's", ratio("hit", "p99_us"), lambda m: m <= 2)
-    yield judge("misses: at least 30 times quota-status at its best", ratio("miss", "rate", "quota-status-best"),
-                lambda m: m >= 30)
+    faster = map(min, ratio("miss", "rate", "quota-status-best"), ratio("miss", "rate", "quota-status"))
+    yield judge("misses: at least 30 times quota-status, by whichever setting is faster", list(faster), lambda m: m >= 30)
     yield judge("misses: more than smmapd", ratio("miss", "rate", "smmapd"), lambda m: m > 1)
     yield judge("misses asked by socketmap: more than smmapd", ratio("miss-smmap", "rate", "smmapd"), lambda m: m > 1)
     if figures.of("memory"):
@@ -186,7 +186,8 @@ def expectations(figures):
         yield judge("flat: CPU with 1,000 idle connections, at most 1.1 times that with one",
                     grown(figures.of("idle"), "idle", "cpu_us"), lambda m: m <= 1.1)
     if len(figures.of("instructions")) == 2:
-        yield judge("flat: instructions, at most 1.02 times", grown(figures.of("instructions"), "mailboxes", "count"),
+        few, many = sorted(row["mailboxes"] for row in figures.of("instructions"))
+        yield judge(f"flat: instructions with {many:,} mailboxes, at most 1.02 times those with {few:,}", grown(figures.of("instructions"), "mailboxes", "count"),
                     lambda m: m <= 1.02)
 
 
