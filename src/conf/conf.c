@@ -9,6 +9,8 @@
 
 #include "base/buf.h"
 
+#define COMPLAINT_MAX 1400 /* octets */
+
 struct block {
 	struct block *next;
 	max_align_t octets[];
@@ -45,7 +47,7 @@ void conf_free(struct conf *c)
 	free(c);
 }
 
-static struct conf *load(const char *file, struct str text, const struct conf_kind *kinds, size_t n)
+struct conf *conf_new(const char *file, const struct conf_kind *kinds, size_t n)
 {
 	struct conf *c = calloc(1, sizeof(*c));
 	if (!c)
@@ -54,17 +56,30 @@ static struct conf *load(const char *file, struct str text, const struct conf_ki
 	c->n_kinds = n;
 	c->end = &c->sections;
 	c->top = conf_alloc(c, sizeof(*c->top));
-	if (c->top) {
-		*c->top = (struct written){ .name = "", .file = file, .line = 1 };
+	const char *name = conf_copy(c, str_of(file));
+	if (!c->failed) {
+		*c->top = (struct written){ .name = "", .file = name, .line = 1 };
 		c->top->end = &c->top->subs;
-		conf_load(c, file, text);
 	}
-	if (!c->failed)
+	return c;
+}
+
+struct conf *conf_finish(struct conf *c)
+{
+	if (c && !c->failed)
 		conf_fill(c);
-	if (!c->failed)
+	if (c && !c->failed)
 		return c;
 	conf_free(c);
 	return NULL;
+}
+
+static struct conf *load(const char *file, struct str text, const struct conf_kind *kinds, size_t n)
+{
+	struct conf *c = conf_new(file, kinds, n);
+	if (c && !c->failed)
+		conf_load(c, text);
+	return conf_finish(c);
 }
 
 struct conf *conf_read(const char *file, const struct conf_kind *kinds, size_t n)
@@ -84,20 +99,13 @@ static bool comes_before(const struct complaint *a, const char *file, int line)
 }
 
 /* Keeps the order of file and line; of two in one place the older one first. */
-__attribute__((format(printf, 4, 0))) static void complain(
-	struct conf *c, const char *file, int line, const char *format, va_list ap)
+static void keep(struct conf *c, const char *file, int line, struct str text)
 {
-	char sentence[900], text[1400];
-	struct buf out = BUF(text);
 	size_t at = c->n_complaints;
 
 	if (at == CONF_ERRORS_MAX)
 		return;
-	vsnprintf(sentence, sizeof(sentence), format, ap);
-	buf_put_clean(&out, str_of(file));
-	buf_printf(&out, line ? ":%d: " : ": ", line);
-	buf_put_clean(&out, str_of(sentence));
-	const char *kept = conf_copy(c, buf_str(&out));
+	const char *kept = conf_copy(c, text);
 	const char *name = conf_copy(c, str_of(file));
 	if (!kept || !name)
 		return;
@@ -105,6 +113,28 @@ __attribute__((format(printf, 4, 0))) static void complain(
 		c->complaints[at] = c->complaints[at - 1];
 	c->complaints[at] = (struct complaint){ name, line, kept };
 	c->n_complaints++;
+}
+
+void conf_keep_complaint(struct conf *c, const char *file, int line, struct str text)
+{
+	char clean[COMPLAINT_MAX];
+	struct buf out = BUF(clean);
+
+	buf_put_clean(&out, text);
+	keep(c, file, line, buf_str(&out));
+}
+
+__attribute__((format(printf, 4, 0))) static void complain(
+	struct conf *c, const char *file, int line, const char *format, va_list ap)
+{
+	char sentence[900], text[COMPLAINT_MAX];
+	struct buf out = BUF(text);
+
+	vsnprintf(sentence, sizeof(sentence), format, ap);
+	buf_put_clean(&out, str_of(file));
+	buf_printf(&out, line ? ":%d: " : ": ", line);
+	buf_put_clean(&out, str_of(sentence));
+	keep(c, file, line, buf_str(&out));
 }
 
 void conf_wrong(struct conf *c, const char *file, int line, const char *format, ...)

@@ -15,9 +15,11 @@
 
 #include <stdio.h>
 
+#include "base/err.h"
 #include "base/opt.h"
 
 #define CONF_OCTETS_MAX ((size_t)1 << 20)
+#define CONF_ENCODED_MAX (8 * CONF_OCTETS_MAX)
 #define CONF_ERRORS_MAX 100
 #define CONF_SECTIONS_MAX 10000
 #define CONF_VARIANTS_MAX 64 /* of one kind */
@@ -62,6 +64,14 @@ struct conf;
 struct conf *conf_read(const char *file, const struct conf_kind *kinds, size_t n);
 struct conf *conf_parse(const char *name, struct str text, const struct conf_kind *kinds, size_t n);
 void conf_free(struct conf *c);
+
+/* conf_read() in two halves, for two processes: the first may end, crash or hang in libconfuse, the second has nothing to
+   do with it. conf_encode() reads the file and puts what is written in it. False: out of memory. */
+bool conf_encode(const char *file, const struct conf_kind *kinds, size_t n, FILE *out);
+
+/* Makes of those octets, at most CONF_ENCODED_MAX of them, the conf that conf_read() would have made. They may be anything.
+   Null with the reason when they are not as conf_encode() writes them, or when out of memory. */
+struct conf *conf_decode(const char *file, struct str octets, const struct conf_kind *kinds, size_t n, struct err *err);
 
 /* The section after `at`, null: the first. The top level comes first, then the others as they stand in the files,
    then the single ones that are absent. */

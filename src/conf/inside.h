@@ -7,6 +7,8 @@
 
 #include "conf/conf.h"
 
+#define CONF_NESTED_MAX 3 /* the file, a section, a section inside it */
+
 struct word {
 	struct word *next;
 	const char *text;
@@ -60,8 +62,17 @@ const char *conf_copy(struct conf *c, struct str s);
 __attribute__((format(printf, 4, 5))) void conf_wrong(
 	struct conf *c, const char *file, int line, const char *format, ...);
 
-/* Reads a file, or with text.at set that text under the file's name, into c->top. */
-void conf_load(struct conf *c, const char *file, struct str text);
+/* A complaint that was made elsewhere, file and line in its text. */
+void conf_keep_complaint(struct conf *c, const char *file, int line, struct str text);
+
+/* Without anything in it; its c->top->file is a copy of `file`. Null, or c->failed set: out of memory. */
+struct conf *conf_new(const char *file, const struct conf_kind *kinds, size_t n);
+
+/* Reads the file c->top->file, or with text.at set that text under the file's name, into c->top. */
+void conf_load(struct conf *c, struct str text);
+
+/* Gives types to what is written in it. When it failed, then or before, it is freed, and null comes back. */
+struct conf *conf_finish(struct conf *c);
 
 const struct entry *written_entry(const struct written *w, struct str name);
 const struct written *written_sub(const struct written *w, struct str name);

@@ -14,14 +14,13 @@
 #define INCLUDE_DEPTH_MAX 10
 #define INCLUDES_MAX 1000
 #define LIST_MAX 10000 /* libconfuse grows its lists by one value at a time */
-#define NESTED_MAX 3 /* the file, a section, a section inside it */
 
 struct reader {
 	struct conf *c;
 	const char *file; /* at hand */
 	int cut; /* its line from which on nothing is read, or 0 */
-	struct written *open[NESTED_MAX]; /* sections that are being read, the top level first */
-	cfg_t *cfg[NESTED_MAX]; /* libconfuse's names for them */
+	struct written *open[CONF_NESTED_MAX]; /* sections that are being read, the top level first */
+	cfg_t *cfg[CONF_NESTED_MAX]; /* libconfuse's names for them */
 	int depth;
 	int include_depth, includes;
 	size_t octets, sections;
@@ -87,7 +86,7 @@ static int on_begin(cfg_t *cfg, cfg_opt_t *opt, const char *value, void *result)
 
 	(void)opt;
 	str_u64(str_of(value), &line);
-	if (!w || !name || (cfg->title && !title) || at_work->depth + 1 == NESTED_MAX)
+	if (!w || !name || (cfg->title && !title) || at_work->depth + 1 == CONF_NESTED_MAX)
 		return -1;
 	if (at_work->sections++ == CONF_SECTIONS_MAX) {
 		conf_wrong(c, at_work->file, (int)line, "too many sections; at most %d are allowed", CONF_SECTIONS_MAX);
@@ -333,22 +332,19 @@ static cfg_opt_t *new_table(const struct scope *scope)
 	return table;
 }
 
-void conf_load(struct conf *c, const char *file, struct str text)
+void conf_load(struct conf *c, struct str text)
 {
 	struct scope top = { .kinds = c->kinds, .n_kinds = c->n_kinds };
-	struct reader r = { .c = c, .file = conf_copy(c, str_of(file)), .open = { c->top } };
+	struct reader r = { .c = c, .file = c->top->file, .open = { c->top } };
 	cfg_opt_t *table = has_memory(STR("")) ? new_table(&top) : NULL;
 	cfg_t *cfg = table ? cfg_init(table, CFGF_NONE) : NULL;
 	bool ok = true;
 
 	free_table(table);
-	if (!cfg || !r.file) {
+	if (!cfg) {
 		c->failed = true;
-		if (cfg)
-			cfg_free(cfg);
 		return;
 	}
-	c->top->file = r.file;
 	r.cfg[0] = cfg;
 	at_work = &r;
 	cfg_set_error_function(cfg, on_error);

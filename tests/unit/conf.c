@@ -476,6 +476,95 @@ static void includes_files(void **state)
 	rmdir(folder);
 }
 
+/* What conf_encode() makes of a file in the folder. */
+static struct str encoded(const char *name)
+{
+	char path[128], *at = NULL;
+	size_t len;
+	FILE *out = open_memstream(&at, &len);
+	snprintf(path, sizeof(path), "%s/%s", folder, name);
+	assert_non_null(out);
+	assert_true(conf_encode(path, kinds, N_KINDS, out));
+	fclose(out);
+	return (struct str){ at, len };
+}
+
+/* The file read here, and read elsewhere and told: they are the same, and nothing that lacks a record is a configuration. */
+static void assert_carried(const char *name)
+{
+	struct err err;
+	struct conf *c = read_file(name);
+	struct str octets = encoded(name);
+	struct conf *carried = conf_decode(conf_next(c, NULL)->file, octets, kinds, N_KINDS, &err);
+	assert_non_null(carried);
+	char *want = printed(c), *got = printed(carried);
+	assert_string_equal(got, want);
+	assert_int_equal(conf_errors(carried), conf_errors(c));
+	for (size_t i = 0; i < conf_errors(c); i++)
+		assert_string_equal(conf_error(carried, i), conf_error(c, i));
+	const struct conf_section *s = conf_next(carried, NULL);
+	for (const struct conf_section *was = conf_next(c, NULL); was; was = conf_next(c, was)) {
+		assert_string_equal(s->file, was->file);
+		assert_int_equal(s->line, was->line);
+		s = conf_next(carried, s);
+	}
+	assert_null(s);
+	for (size_t len = 0; len < octets.len; len++)
+		assert_null(conf_decode("t", (struct str){ octets.at, len }, kinds, N_KINDS, &err));
+	free(want), free(got);
+	free((char *)(uintptr_t)octets.at);
+	conf_free(c), conf_free(carried);
+}
+
+static void carries_what_is_written(void **state)
+{
+	(void)state;
+	memcpy(folder, "/tmp/quotagate-conf-XXXXXX", sizeof(folder));
+	assert_non_null(mkdtemp(folder));
+	write_file("main",
+		"user = a\ninclude(\"more\")\ncache { soft = 7  names = {} }\n\nlisten x { protocol = policy\n"
+		"address = 'a\nb'  words { pass = b\n full = c } }\n");
+	write_file(
+		"more", "store a { type = mbox  path = /x  roots = {a, \"\\x01\", ''} }\nstore 'b c' { type = far }\n");
+	assert_carried("main");
+	write_file("main", "user = a\nuser = b\ninclude(\"more\")\nstore { }\nstore a { type = fer }\ncache {\n");
+	write_file("more", "usr = 1\ncache { soft = 700 }\ncache { }\n");
+	assert_carried("main");
+	assert_carried("absent");
+	assert_int_equal(chdir(folder), 0);
+	unlink("main"), unlink("more");
+	assert_int_equal(chdir("/"), 0);
+	rmdir(folder);
+}
+
+/* Whoever says this is not believed. */
+static void believes_no_records(void **state)
+{
+	const struct str bad[] = { STR(""), STR("\0"), STR("z"), STR("z\0z\0"), STR("z\0x"), STR("x\0z\0"),
+		STR("e1 user\0z\0"), STR("ft\0e1 usr\0z\0"), STR("ft\0e1 cache\0z\0"), STR("ft\0euser\0z\0"),
+		STR("ft\0e-1 user\0z\0"), STR("ft\0e2147483648 user\0z\0"), STR("ft\0e1 user\0e2 user\0z\0"),
+		STR("ft\0v1 a\0z\0"), STR("ft\0s1 cache\0z\0"), STR("ft\0s1 user\0x\0z\0"), STR("ta\0z\0"),
+		STR("ft\0s1 cache\0ta\0x\0z\0"), STR("ft\0s1 cache\0s1 cache\0x\0x\0z\0"),
+		STR("ft\0e1 user\0s1 cache\0v1 a\0x\0z\0"), STR("ft\0q1 a\0z\0") };
+	const struct str good[] = { STR("z\0"), STR("ft\0e1 user\0v2147483647 a\0z\0"), STR("ft\0s1 cache\0x\0z\0") };
+	struct err err;
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_null(conf_decode("t", bad[i], kinds, N_KINDS, &err));
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct conf *c = conf_decode("t", good[i], kinds, N_KINDS, &err);
+		assert_non_null(c);
+		assert_int_equal(conf_errors(c), 0);
+		conf_free(c);
+	}
+	/* of a titled section that has no title it is told that it needs one */
+	struct conf *c = conf_decode("t", STR("fu\0s7 store\0x\0c3 u:3: a\nb\0z\0"), kinds, N_KINDS, &err);
+	assert_string_equal(conf_error(c, 0), "u:3: a?b");
+	assert_string_equal(
+		conf_error(c, conf_errors(c) - 1), "u:7: a `store` section needs a name; expected `store NAME {`");
+	conf_free(c);
+}
+
 static void free_any(const char *text, size_t len)
 {
 	struct conf *c = conf_parse("t", (struct str){ text, len }, kinds, N_KINDS);
@@ -576,6 +665,8 @@ int main(void)
 		cmocka_unit_test(fills_structs_and_prints_them),
 		cmocka_unit_test(takes_later_complaints),
 		cmocka_unit_test(includes_files),
+		cmocka_unit_test(carries_what_is_written),
+		cmocka_unit_test(believes_no_records),
 		cmocka_unit_test(bears_rubbish),
 		cmocka_unit_test(keeps_a_hundred_of_a_thousand_errors),
 		cmocka_unit_test(prints_the_reference),
