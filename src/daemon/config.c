@@ -312,14 +312,21 @@ static bool reserve(struct config *c)
 struct config *config_read(const char *file, enum config_use use, struct safe *safe)
 {
 	size_t n;
-	struct config *c = calloc(1, sizeof(*c));
-	if (!c)
-		return NULL;
 	const struct conf_kind *kinds = registry_kinds(&n);
+	return config_make(conf_read(file, kinds, n), use, safe);
+}
+
+struct config *config_make(struct conf *conf, enum config_use use, struct safe *safe)
+{
+	struct config *c = conf ? calloc(1, sizeof(*c)) : NULL;
+	if (!c) {
+		conf_free(conf);
+		return NULL;
+	}
 	c->references = 1;
 	c->safe = safe;
-	c->conf = conf_read(file, kinds, n);
-	if (!c->conf || !reserve(c)) {
+	c->conf = conf;
+	if (!reserve(c)) {
 		config_put(c);
 		return NULL;
 	}

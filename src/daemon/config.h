@@ -88,6 +88,7 @@ struct config {
 	struct options_listen control_options;
 
 	struct nursery_set *sets;
+	size_t reader; /* the set that reads the configuration for the daemon, see reader.h */
 	struct nursery_plan plan;
 
 	/* what `route` points to */
@@ -102,6 +103,9 @@ struct config {
 /* Reads and checks. Null only when out of memory; conf_errors(c->conf) tells whether it may be used. Key files are read by
    way of `safe`, which outlives the config; null: they are not, for nobody here has use for a key. */
 struct config *config_read(const char *file, enum config_use, struct safe *safe);
+
+/* The same of what was read already, which it takes over; null: there was no memory for it. */
+struct config *config_make(struct conf *, enum config_use, struct safe *safe);
 
 struct config *config_get(struct config *);
 void config_put(struct config *);

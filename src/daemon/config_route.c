@@ -2,6 +2,7 @@
 #include "daemon/config_inside.h"
 
 #include "daemon/keyfile.h"
+#include "daemon/reader.h"
 #include "daemon/settings.h"
 #include "store/path.h"
 
@@ -332,6 +333,16 @@ static void read_notify(struct config *c, enum config_use use)
 	c->sets[c->notify.set].confine = CONFINE_NOTHING;
 }
 
+/* The last set: the daemon's own user without any right, who reads the file that was read here. */
+static void add_reader(struct config *c)
+{
+	const struct config_helper daemon = { c->user, c->uid, c->gid };
+	struct nursery_set *set = &c->sets[c->reader];
+	*set = set_of(c, &daemon, "config", reader_run, conf_section_get(c->conf, "", NULL)->file);
+	set->reach = reader_reach;
+	set->bare = true;
+}
+
 /* What its helpers depend on. */
 static uint64_t notify_salt(const struct config *c)
 {
@@ -369,6 +380,8 @@ static void read_plan(struct config *c)
 			c->directories[i].asking.hang);
 	if (c->notify.command)
 		put_helper(&b, &c->sets[n++], notify_salt(c), c->notify.helpers, c->notify.timeout);
+	c->reader = n++;
+	add_reader(c);
 	if (b.full)
 		conf_complain(
 			c->conf, NULL, NULL, "too many stores: their settings are longer than %d octets", SETTINGS_MAX);
@@ -390,7 +403,7 @@ static bool reserve(struct config *c)
 	}
 	c->stores = calloc(stores, sizeof(*c->stores));
 	c->directories = calloc(directories, sizeof(*c->directories));
-	c->sets = calloc(stores + directories + 1, sizeof(*c->sets));
+	c->sets = calloc(stores + directories + 2, sizeof(*c->sets));
 	c->route.stores = c->route_stores = calloc(stores, sizeof(*c->route_stores));
 	c->route.directories = c->route_directories = calloc(directories, sizeof(*c->route_directories));
 	c->route.domains = c->route_domains = calloc(domains, sizeof(*c->route_domains));

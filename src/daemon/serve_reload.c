@@ -1,4 +1,5 @@
 /* See serve_inside.h: a reload, which takes all of the new configuration or leaves the old one as it is. */
+#include "daemon/reader.h"
 #include "daemon/serve_inside.h"
 
 #include <stdio.h>
@@ -90,11 +91,18 @@ static void tell_reload(const struct serve *s)
 	supervisor_say(&s->supervisor, text);
 }
 
+/* By the nursery's helper: whatever the parser does, it does not do it here. */
+static struct config *read_again(struct serve *s, struct err *err)
+{
+	struct conf *conf = reader_ask(s->engine.nursery, s->engine.stores_of->reader, s->file, err);
+	return conf ? config_make(conf, s->use, &s->safe) : NULL;
+}
+
 void serve_reload(struct serve *s)
 {
 	struct err err = { "out of memory" };
 	tell_reload(s);
-	struct config *c = config_read(s->file, s->use, &s->safe);
+	struct config *c = read_again(s, &err);
 	size_t wrong = c ? conf_errors(c->conf) : 1;
 	if (c && wrong)
 		err_set(&err, "%s", conf_error(c->conf, 0));

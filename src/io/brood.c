@@ -124,8 +124,8 @@ static bool take_user(const struct brood *b, const struct nursery_set *s, const 
 {
 	if (!b->may_switch || s->uid == (uid_t)-1)
 		return rights_drop_all(err);
-	return s->uid == 0 ? rights_become_reader(s->gid, g->ids, (size_t)g->n, err)
-			   : rights_become(s->uid, s->gid, g->ids, (size_t)g->n, err);
+	return s->uid == 0 && !s->bare ? rights_become_reader(s->gid, g->ids, (size_t)g->n, err)
+				       : rights_become(s->uid, s->gid, g->ids, (size_t)g->n, err);
 }
 
 /* The daemon's limit is for its clients. */
@@ -313,7 +313,7 @@ static bool settle_set(const struct brood *b, const struct nursery_set *s, struc
 	if (!b->may_switch && !self)
 		return err_set(err, "%s: only root can start helpers of user %ld: say another user, or restart as root",
 			s->name, (long)s->uid);
-	if (s->uid == (uid_t)-1 && geteuid() == 0)
+	if (s->uid == (uid_t)-1 && geteuid() == 0 && !s->bare)
 		return err_set(err, "%s: helpers must not be root unless that is said in so many words", s->name);
 	g->n = NURSERY_GROUPS;
 	if (!b->may_switch || !s->user)
@@ -340,7 +340,7 @@ static bool prepare(struct brood *b, const struct nursery_plan *plan, struct err
 			return false;
 	bool reader = false;
 	for (size_t i = 0; i < b->plan.n && b->may_switch; i++)
-		reader = reader || b->plan.sets[i].uid == 0;
+		reader = reader || (b->plan.sets[i].uid == 0 && !b->plan.sets[i].bare);
 	return rights_keep_nursery(reader, err) && rights_hide(err) && confine(b->plan.confine, NULL, err);
 }
 

@@ -30,6 +30,7 @@ struct nursery_set {
 	/* Who the helper is. (uid_t)-1: as the nursery, which then must not be root. 0 is root in so many words: such a
 	   helper keeps CAP_DAC_READ_SEARCH, and nothing else. */
 	uid_t uid;
+	bool bare; /* root keeps nothing at all, and may be it without so many words */
 	gid_t gid; /* not looked at when uid is -1 */
 	const char *user; /* for initgroups(); null: no supplementary groups */
 	/* The helper's whole life. `fd` is its end of a SOCK_SEQPACKET pair. Returns the exit status. */

@@ -10,6 +10,7 @@ from fault_plan import USUAL
 from fault_table import Row, right
 from fault_world import World
 
+SIGNALS = {signal.SIGKILL: "killed", signal.SIGSTOP: "stopped"}
 SLACK = 4096  # KiB of memory that may stay after all that
 
 
@@ -76,16 +77,16 @@ def come_back(world):
 class Series:
     """One kind of call of one process fails, the first, the second, ... while `scenario` goes on. `quick`: only some of them."""
 
-    def __init__(self, role, call, scenario, error=None, times=1, fatal=False, step=1, what=""):
+    def __init__(self, role, call, scenario, error=None, times=1, step=1, what=""):
         self.role, self.call, self.scenario, self.error = role, call, scenario, error
         self.times, self.what = times, what  # in a row; what else is to be said
         self.step = step  # 1: all of them
-        self.fatal = fatal  # the process is known not to survive it
 
     def name(self):
-        what = {"alloc": "an allocation", "library_alloc": "an allocation of libconfuse"}.get(self.call, f"`{self.call}`")
+        libraries = "an allocation of libconfuse or libseccomp"
+        what = {"alloc": "an allocation", "library_alloc": libraries}.get(self.call, f"`{self.call}`")
         error = USUAL[self.call] if self.error is None else self.error
-        how = f"killed at {what}" if error < 0 else f"{what} fails, {errno.errorcode[error]}"
+        how = SIGNALS[-error] + f" at {what}" if error < 0 else f"{what} fails, {errno.errorcode[error]}"
         often = f", {self.times} in a row" if self.times > 1 else ""
         often += f", each {self.step}th of them" if self.step > 1 else ""
         return f"{self.role}: {how}{often}{self.scenario.meanwhile}{self.what}"
@@ -114,9 +115,7 @@ class Series:
         finally:
             _, struck = gate.plan.disarm()
         if gate.process.poll() is not None:
-            if not self.fatal:
-                row.say(f"the daemon ended with {gate.process.returncode} at number {nth}")
-            row.died += 1
+            row.say(f"the daemon ended with {gate.process.returncode} at number {nth}")
             gate.start()
         if struck:
             row.recover(world, began)

@@ -6,7 +6,7 @@ import fault_machine
 from fault_calls import Series, asking, reconnecting, reloading, replacing, run_series, run_start
 from fault_world import FarWorld
 
-KILL = -signal.SIGKILL
+KILL, STOP = -signal.SIGKILL, -signal.SIGSTOP
 
 CALLS = [
     *[Series("daemon", call, asking) for call in (
@@ -22,7 +22,11 @@ CALLS = [
     *[Series("nursery", call, reloading) for call in ("alloc", "read", "open", "socketpair", "fork", "sendmsg")],
     *[Series("daemon", call, reloading) for call in (
         "read", "open", "stat", "socket", "bind", "listen", "epoll_ctl", "fcntl", "recvmsg", "alloc")],
-    Series("daemon", "library_alloc", reloading, fatal=True, step=25),
+    *[Series("reader", call, reloading) for call in ("open", "read", "send")],
+    Series("reader", "alloc", reloading, step=5),
+    Series("reader", "library_alloc", reloading, step=10),
+    *[Series("reader", "send", reloading, error=error) for error in (KILL, STOP)],
+    Series("nursery", "library_alloc", reloading, step=25),
 ]
 FAR = [
     *[Series("daemon", call, asking, what=", before stores of other servers") for call in (

@@ -103,6 +103,30 @@ def test_each_process_is_confined(quotagate, configuration):
         gate.says(rf"helper=\w+ pid={pid} event=confined seccomp={seccomp} landlock={landlock}")
 
 
+def test_who_reads_the_configuration_again(quotagate, configuration, folder):
+    """One that waits in an included file which never ends: it has the daemon's user and no right, and the reload fails in time."""
+    gate = quotagate(configuration(top="log { level = debug }"))
+    seccomp, landlock = confined(gate)
+    nursery = processes(gate)[1]
+    endless = folder / "endless"
+    os.mkfifo(endless)
+    gate.reload(configuration(top=f'log {{ level = debug }}\ninclude("{endless}")'))
+    reader = until(lambda: [pid for pid, uid in gate.helpers().items() if uid == USERS["quotagate"]], "it reads")[0]
+    until(lambda: status(reader)["State"].startswith("S"), "it waits")
+    assert status(reader)["Name"] == "qg-config" and status(reader)["Uid"] == status(gate.pid())["Uid"]
+    assert status(reader)["Gid"] == status(gate.pid())["Gid"] and status(reader)["Groups"] == status(gate.pid())["Groups"]
+    assert caps(reader) == {"CapInh": 0, "CapPrm": 0, "CapEff": 0, "CapBnd": THREE, "CapAmb": 0}
+    assert_hidden(reader)
+    assert status(reader)["Seccomp"] == ("2" if seccomp == "yes" else "0")
+    gate.says('event=reload-failed reason="the process that reads the configuration took longer than 5 seconds"')
+    assert answer(gate).startswith("452 ")
+    until(lambda: not os.path.exists(f"/proc/{reader}"), "it was ended")
+    gate.reload(configuration(top="log { level = debug }"))
+    gate.says(rf"helper=config pid=\d+ event=confined seccomp={seccomp} landlock={landlock}")
+    gate.says("event=reloaded")
+    assert processes(gate)[1] == nursery
+
+
 def test_confine_off(quotagate, configuration):
     gate = quotagate(configuration(top="confine = off"))
     daemon, nursery, helpers = processes(gate)

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 /* Which process this is: the daemon until it names itself otherwise. */
-enum role { DAEMON = 1, NURSERY = 2, HELPER = 4 };
+enum role { DAEMON = 1, NURSERY = 2, HELPER = 4, READER = 8 };
 
 /* The order is that of CALLS in tests/e2e/fault_plan.py. */
 enum call {
@@ -348,6 +348,13 @@ int epoll_ctl(int of, int what, int fd, struct epoll_event *event)
 	return -1;
 }
 
+static enum role role_of(const char *name)
+{
+	if (strcmp(name, "qg-nursery") == 0)
+		return NURSERY;
+	return strcmp(name, "qg-config") == 0 ? READER : HELPER;
+}
+
 /* The names that the processes of the daemon give themselves say who they are. */
 int prctl(int what, ...)
 {
@@ -360,7 +367,7 @@ int prctl(int what, ...)
 		a[i] = va_arg(ap, unsigned long);
 	va_end(ap);
 	if (what == PR_SET_NAME)
-		mine = strcmp((const char *)a[0], "qg-nursery") == 0 ? NURSERY : HELPER;
+		mine = role_of((const char *)a[0]);
 	NEXT("prctl");
 	return next(what, a[0], a[1], a[2], a[3]);
 }
