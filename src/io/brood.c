@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 /* The supplementary groups of one set's user, looked up before any helper exists. */
@@ -44,6 +45,8 @@ struct brood {
 		const char *name; /* of its set */
 	} * children; /* helpers made and not reaped yet, the first `live` */
 	size_t live, room;
+	pid_t elder; /* the nursery that made this one; 0: the daemon did */
+	pid_t successor; /* made and not reaped yet; 0: none */
 	int heir; /* in the process of a successor: its socket to the daemon; else -1 */
 };
 
@@ -220,16 +223,35 @@ static void spawn(struct brood *b, const struct brood_request *r)
 		close(fd);
 }
 
+/* The daemon has it closed before it asks for the next one; but its socket closes a moment before its parenthood ends. */
+static bool await_end_of_elder(const struct brood *b)
+{
+	const struct timespec moment = { .tv_nsec = 10000000 };
+	for (int i = 0; i < 50 && b->elder && getppid() == b->elder; i++)
+		nanosleep(&moment, NULL);
+	return !b->elder || getppid() != b->elder;
+}
+
+/* There are never more than two of them: a nursery has one successor, and that one none while the nursery lives. So a daemon
+   that was taken over cannot fill the machine with them. */
 static void renew(struct brood *b, const struct brood_request *r)
 {
 	struct brood_answer a = { .serial = r->serial };
 	int fd = -1;
 	if (!b->reread) {
 		err_set(&a.why, "this nursery cannot be renewed");
-	} else if ((a.pid = fork_with_pair(&fd, &a.why)) == 0) {
+	} else if (!await_end_of_elder(b)) {
+		err_set(&a.why, "the nursery that made this one has not ended");
+	} else {
+		if (b->successor)
+			kill(b->successor, SIGKILL); /* an honest daemon did not want it, and has closed it */
+		a.pid = fork_with_pair(&fd, &a.why);
+	}
+	if (a.pid == 0 && fd >= 0) {
 		b->heir = fd;
 		return;
 	}
+	b->successor = a.pid > 0 ? a.pid : b->successor;
 	answer(b, &a, a.pid > 0 ? fd : -1);
 	if (a.pid > 0)
 		close(fd);
@@ -261,6 +283,7 @@ static void reap(struct brood *b)
 	int status;
 	pid_t pid;
 	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		b->successor = pid == b->successor ? 0 : b->successor;
 		for (size_t i = 0; i < b->live; i++) {
 			if (b->children[i].pid != pid)
 				continue;
@@ -346,9 +369,9 @@ static bool prepare(struct brood *b, const struct nursery_plan *plan, struct err
 
 /* The life of one nursery. Returns only in the process of its successor, which lives by the socket that is returned: by a
    return, lest the stack grow with each of them. */
-static int live(int fd, const struct nursery_plan *plan, nursery_reread *reread, void *arg)
+static int live(int fd, pid_t elder, const struct nursery_plan *plan, nursery_reread *reread, void *arg)
 {
-	struct brood b = { .reread = reread, .arg = arg, .heir = -1 };
+	struct brood b = { .reread = reread, .arg = arg, .elder = elder, .heir = -1 };
 	struct brood_answer ready = { .pid = getpid() };
 	log_forked();
 	reset_signals();
@@ -372,6 +395,8 @@ static int live(int fd, const struct nursery_plan *plan, nursery_reread *reread,
 
 _Noreturn void brood_run(int fd, const struct nursery_plan *plan, nursery_reread *reread, void *arg)
 {
-	for (;; plan = NULL)
-		fd = live(fd, plan, reread, arg);
+	for (pid_t self, elder = 0;; plan = NULL, elder = self) {
+		self = getpid();
+		fd = live(fd, elder, plan, reread, arg);
+	}
 }

@@ -403,6 +403,31 @@ static void test_renew(void **state)
 }
 
 /* A renewal that fails leaves the old one as it was. */
+/* A daemon that was taken over and closes none. */
+static void test_there_are_never_more_than_two(void **state)
+{
+	struct nursery_set set = plain_set("first");
+	struct err err;
+	char word[] = "second";
+	struct nursery *first = open_one(&set, 1, reread_other, word), *last = NULL, *heirs[8];
+	(void)state;
+	for (size_t i = 0; i < 8; i++) {
+		heirs[i] = nursery_renew(first, &err);
+		assert_non_null(heirs[i]);
+		assert_true(!last || process_await_end(nursery_pid(last)));
+		last = heirs[i];
+	}
+	assert_null(nursery_renew(last, &err));
+	assert_string_equal(err.text, "the nursery that made this one has not ended");
+	nursery_close(first);
+	assert_false(nursery_gone(last));
+	struct nursery *third = nursery_renew(last, &err);
+	assert_non_null(third);
+	nursery_close(third);
+	for (size_t i = 0; i < 8; i++)
+		nursery_close(heirs[i]);
+}
+
 static void test_renew_fails(void **state)
 {
 	static const struct {
@@ -468,6 +493,7 @@ int main(void)
 		cmocka_unit_test(test_daemon_dies),
 		cmocka_unit_test(test_nursery_dies),
 		cmocka_unit_test(test_renew),
+		cmocka_unit_test(test_there_are_never_more_than_two),
 		cmocka_unit_test(test_renew_fails),
 		cmocka_unit_test(test_no_leaks),
 	};
