@@ -32,6 +32,7 @@ struct groups {
 };
 
 #define HELPER_DESCRIPTORS 1024
+#define REREAD_SECONDS 10
 
 struct brood {
 	int fd; /* to the daemon */
@@ -378,7 +379,10 @@ static int live(int fd, pid_t elder, const struct nursery_plan *plan, nursery_re
 	b.fd = close_others(fd);
 	set_title("nursery");
 	umask(077);
+	/* what it reads may have no end, and nobody waits for it for so long: SIGALRM ends it */
+	alarm(plan ? 0 : REREAD_SECONDS);
 	bool good = prepare(&b, plan, &ready.why);
+	alarm(0);
 	ready.digest = b.plan.digest;
 	if (answer(&b, &ready, -1) && good)
 		serve(&b);
