@@ -1,5 +1,5 @@
 /*
- * What a process may still do after it has taken up its work: which calls of the kernel (seccomp, by libseccomp) and
+ * What a process may still do after it has taken up its work: which calls of the kernel (seccomp) and
  * which files (Landlock). A process that was taken over by what it read then has these few calls and no others. It
  * holds for the process and its children, for good, and each step asks for less.
  *
@@ -8,7 +8,8 @@
  * that lacks them: libraries have a way to do without. Where the kernel, or whoever set up the container, does not offer
  * one of the two, the other holds alone.
  *
- * Not built with sanitizers, which make calls of their own, nor, as to calls, without libseccomp.
+ * Not built with sanitizers, which make calls of their own, nor, as to calls, without libseccomp's header or for a kind of machine
+ * that io/filter.c does not know.
  */
 #ifndef IO_CONFINE_H
 #define IO_CONFINE_H

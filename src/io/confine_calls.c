@@ -1,5 +1,5 @@
 /*
- * seccomp filters, see seccomp(2), made by libseccomp: which calls of the kernel a process has left. Helpers that read
+ * seccomp filters, see seccomp(2) and io/filter.h: which calls of the kernel a process has left. Helpers that read
  * files have the shortest list; each longer one begins with the shorter. A nursery hands its filter down to whatever its
  * helpers run, so it forbids what no mail program ever does, and no more.
  *
@@ -9,12 +9,13 @@
 
 #if CONFINED && HAVE_SECCOMP
 
+#include "io/filter.h"
+
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/net.h>
 #include <linux/sched.h>
-#include <seccomp.h>
-#include <stdlib.h>
-#include <string.h>
+#include <seccomp.h> /* numbers of calls, negative where this machine has none; nothing else of it */
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -79,32 +80,27 @@ static const int calls_sockets[] = { CALL(accept), CALL(accept4), CALL(bind), CA
 
 #define WRITING (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 
-struct filter {
-	scmp_filter_ctx context;
-	int error; /* the first, negative; 0: none */
-};
-
 static void add(struct filter *f, uint32_t action, const int *calls, size_t n)
 {
-	for (size_t i = 0; i < n && !f->error; i++)
-		f->error = seccomp_rule_add(f->context, action, calls[i], 0);
+	for (size_t i = 0; i < n; i++)
+		filter_add(f, action, calls[i]);
 }
 
-/* The call, when one argument, or some of its bits, is just that. */
-static void add_if(struct filter *f, uint32_t action, int call, struct scmp_arg_cmp which)
+static struct filter_bits bits(unsigned argument, uint64_t mask, uint64_t value)
 {
-	if (!f->error)
-		f->error = seccomp_rule_add_array(f->context, action, call, 1, &which);
+	return (struct filter_bits){ argument, mask, value };
 }
 
-static struct scmp_arg_cmp bits(unsigned argument, uint64_t mask, uint64_t value)
+static struct filter_bits equal(unsigned argument, uint64_t value)
 {
-	return (struct scmp_arg_cmp){ argument, SCMP_CMP_MASKED_EQ, mask, value };
+	return (struct filter_bits){ argument, UINT64_MAX, value };
 }
 
-static struct scmp_arg_cmp equal(unsigned argument, uint64_t value)
+/* Where the C library's functions for sockets are all one call, whose first argument says which. */
+static void add_multiplexed(struct filter *f, const int *which, size_t n)
 {
-	return (struct scmp_arg_cmp){ argument, SCMP_CMP_EQ, value, 0 };
+	for (size_t i = 0; i < n; i++)
+		filter_add_if(f, SECCOMP_RET_ALLOW, CALL(socketcall), equal(0, (uint64_t)which[i]));
 }
 
 /* ---- what each has ---- */
@@ -114,24 +110,25 @@ static void add_only_files(struct filter *f)
 {
 	static const int mapping[] = { CALL(mmap), CALL(mmap2), CALL(mprotect) };
 	for (size_t i = 0; i < COUNT(mapping); i++) {
-		add_if(f, SCMP_ACT_ALLOW, mapping[i], bits(2, PROT_EXEC, 0));
-		add_if(f, SCMP_ACT_KILL_PROCESS, mapping[i], bits(2, PROT_EXEC, PROT_EXEC));
+		filter_add_if(f, SECCOMP_RET_ALLOW, mapping[i], bits(2, PROT_EXEC, 0));
+		filter_add_if(f, SECCOMP_RET_KILL_PROCESS, mapping[i], bits(2, PROT_EXEC, PROT_EXEC));
 	}
-	add_if(f, SCMP_ACT_ALLOW, CALL(sendto), equal(4, 0));
-	add(f, SCMP_ACT_ALLOW, (const int[]){ CALL(send) }, 1);
-	add(f, SCMP_ACT_KILL_PROCESS, calls_sockets, COUNT(calls_sockets));
+	filter_add_if(f, SECCOMP_RET_ALLOW, CALL(sendto), equal(4, 0));
+	filter_add(f, SECCOMP_RET_ALLOW, CALL(send));
+	add_multiplexed(f, (const int[]){ SYS_SEND, SYS_RECV }, 2);
+	add(f, SECCOMP_RET_KILL_PROCESS, calls_sockets, COUNT(calls_sockets));
 }
 
 static void add_reading(struct filter *f)
 {
-	add_if(f, SCMP_ACT_ALLOW, CALL(open), bits(1, WRITING, 0));
-	add_if(f, SCMP_ACT_ALLOW, CALL(openat), bits(2, WRITING, 0));
+	filter_add_if(f, SECCOMP_RET_ALLOW, CALL(open), bits(1, WRITING, 0));
+	filter_add_if(f, SECCOMP_RET_ALLOW, CALL(openat), bits(2, WRITING, 0));
 }
 
 static void add_sockets(struct filter *f, const int *families, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
-		add_if(f, SCMP_ACT_ALLOW, CALL(socket), equal(0, (uint64_t)families[i]));
+		filter_add_if(f, SECCOMP_RET_ALLOW, CALL(socket), equal(0, (uint64_t)families[i]));
 }
 
 /* Also what its libraries set up for a socket or a terminal, and no more of ioctl(2). */
@@ -140,28 +137,33 @@ static void add_network(struct filter *f)
 	static const int families[] = { AF_UNIX, AF_INET, AF_INET6, AF_NETLINK };
 	static const unsigned long controls[] = { FIONBIO, FIOCLEX, FIONREAD, TCGETS };
 	static const int names[] = { PR_GET_NAME, PR_SET_NAME };
-	add(f, SCMP_ACT_ALLOW, calls_network, COUNT(calls_network));
+	add_multiplexed(f, (const int[]){ SYS_BIND }, 1);
+	add(f, SECCOMP_RET_ALLOW, calls_network, COUNT(calls_network));
 	add_sockets(f, families, COUNT(families));
 	for (size_t i = 0; i < COUNT(controls); i++)
-		add_if(f, SCMP_ACT_ALLOW, CALL(ioctl), equal(1, controls[i]));
+		filter_add_if(f, SECCOMP_RET_ALLOW, CALL(ioctl), equal(1, controls[i]));
 	for (size_t i = 0; i < COUNT(names); i++)
-		add_if(f, SCMP_ACT_ALLOW, CALL(prctl), equal(0, (uint64_t)names[i]));
-	add_if(f, SCMP_ACT_ALLOW, CALL(clone), bits(0, CLONE_THREAD, CLONE_THREAD));
-	add_if(f, SCMP_ACT_ALLOW, CALL(prlimit64), equal(0, 0)); /* its own */
+		filter_add_if(f, SECCOMP_RET_ALLOW, CALL(prctl), equal(0, (uint64_t)names[i]));
+	filter_add_if(f, SECCOMP_RET_ALLOW, CALL(clone), bits(0, CLONE_THREAD, CLONE_THREAD));
+	filter_add_if(f, SECCOMP_RET_ALLOW, CALL(prlimit64), equal(0, 0)); /* its own */
 }
 
 static void add_users(struct filter *f)
 {
 	static const int families[] = { AF_UNIX };
-	add(f, SCMP_ACT_ALLOW, calls_users, COUNT(calls_users));
+	static const int multiplexed[] = { SYS_SOCKET, SYS_CONNECT, SYS_GETSOCKNAME, SYS_GETPEERNAME, SYS_SOCKETPAIR,
+		SYS_SEND, SYS_RECV, SYS_SENDTO, SYS_RECVFROM, SYS_SHUTDOWN, SYS_SETSOCKOPT, SYS_GETSOCKOPT, SYS_SENDMSG,
+		SYS_RECVMSG, SYS_RECVMMSG, SYS_SENDMMSG };
+	add_multiplexed(f, multiplexed, COUNT(multiplexed));
+	add(f, SECCOMP_RET_ALLOW, calls_users, COUNT(calls_users));
 	add_sockets(f, families, COUNT(families));
 }
 
 static void add_allowed(struct filter *f, enum confine_kind kind, const struct reach *reach)
 {
 	bool files = kind == CONFINE_HELPER && reach->files;
-	add(f, SCMP_ACT_ALLOW, calls_files, COUNT(calls_files));
-	add_if(f, SCMP_ACT_ALLOW, CALL(tgkill), equal(0, (uint64_t)getpid())); /* abort(3) */
+	add(f, SECCOMP_RET_ALLOW, calls_files, COUNT(calls_files));
+	filter_add_if(f, SECCOMP_RET_ALLOW, CALL(tgkill), equal(0, (uint64_t)getpid())); /* abort(3) */
 	if (files)
 		add_reading(f);
 	if (files && !reach->users)
@@ -170,11 +172,13 @@ static void add_allowed(struct filter *f, enum confine_kind kind, const struct r
 		add_users(f);
 	if (!files)
 		add_network(f);
-	if (kind == CONFINE_DAEMON)
-		add(f, SCMP_ACT_ALLOW, calls_daemon, COUNT(calls_daemon));
-	add_if(f, SCMP_ACT_KILL_PROCESS, CALL(clone), bits(0, CLONE_THREAD, 0));
-	add(f, SCMP_ACT_KILL_PROCESS, calls_processes, COUNT(calls_processes));
-	add(f, SCMP_ACT_KILL_PROCESS, calls_deadly, COUNT(calls_deadly));
+	if (kind == CONFINE_DAEMON) {
+		add(f, SECCOMP_RET_ALLOW, calls_daemon, COUNT(calls_daemon));
+		add_multiplexed(f, (const int[]){ SYS_LISTEN, SYS_ACCEPT, SYS_ACCEPT4 }, 3);
+	}
+	filter_add_if(f, SECCOMP_RET_KILL_PROCESS, CALL(clone), bits(0, CLONE_THREAD, 0));
+	add(f, SECCOMP_RET_KILL_PROCESS, calls_processes, COUNT(calls_processes));
+	add(f, SECCOMP_RET_KILL_PROCESS, calls_deadly, COUNT(calls_deadly));
 }
 
 static void build(struct filter *f, enum confine_kind kind, const struct reach *reach)
@@ -182,7 +186,7 @@ static void build(struct filter *f, enum confine_kind kind, const struct reach *
 	switch (kind) {
 	case CONFINE_NURSERY:
 		/* programs of the postmaster's inherit it: they are told no, and do not die */
-		add(f, SCMP_ACT_ERRNO(EPERM), calls_deadly, COUNT(calls_deadly));
+		add(f, SECCOMP_RET_ERRNO | EPERM, calls_deadly, COUNT(calls_deadly));
 		break;
 	case CONFINE_DAEMON:
 	case CONFINE_HELPER: add_allowed(f, kind, reach); break;
@@ -190,35 +194,17 @@ static void build(struct filter *f, enum confine_kind kind, const struct reach *
 	}
 }
 
-/* seccomp_load() never comes back when an allocation in it fails. So it is asked beforehand whether there is as much memory as
-   it may want. */
-static int load(scmp_filter_ctx context)
-{
-	void *volatile trial = malloc((size_t)1 << 20); /* volatile: or it is optimised away */
-	bool found = trial;
-	free(trial);
-	return found ? seccomp_load(context) : -ENOMEM;
-}
-
 bool confine_calls(enum confine_kind kind, const struct reach *reach, int *held, struct err *err)
 {
 	bool allows = kind == CONFINE_DAEMON || kind == CONFINE_HELPER;
-	struct filter f = { .context = seccomp_init(allows ? SCMP_ACT_ERRNO(ENOSYS) : SCMP_ACT_ALLOW) };
+	struct filter f;
 	*held = 0;
 	/* ENOSYS, EINVAL: the kernel was built without */
-	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0) {
-		seccomp_release(f.context);
+	if (prctl(PR_GET_SECCOMP, 0, 0, 0, 0) < 0 || !filter_init(&f))
 		return true;
-	}
-	if (!f.context)
-		return err_set(err, "seccomp: out of memory");
-	f.error = seccomp_attr_set(f.context, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
 	build(&f, kind, reach);
-	if (!f.error)
-		f.error = load(f.context);
-	seccomp_release(f.context);
-	*held = f.error == 0;
-	return *held || err_set(err, "seccomp: %s", strerror(-f.error));
+	*held = filter_load(&f, allows ? SECCOMP_RET_ERRNO | ENOSYS : SECCOMP_RET_ALLOW, err);
+	return *held;
 }
 
 #else

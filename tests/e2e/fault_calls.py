@@ -83,8 +83,7 @@ class Series:
         self.step = step  # 1: all of them
 
     def name(self):
-        libraries = "an allocation of libconfuse or libseccomp"
-        what = {"alloc": "an allocation", "library_alloc": libraries}.get(self.call, f"`{self.call}`")
+        what = {"alloc": "an allocation", "library_alloc": "an allocation of libconfuse"}.get(self.call, f"`{self.call}`")
         error = USUAL[self.call] if self.error is None else self.error
         how = SIGNALS[-error] + f" at {what}" if error < 0 else f"{what} fails, {errno.errorcode[error]}"
         often = f", {self.times} in a row" if self.times > 1 else ""

@@ -60,7 +60,7 @@ enum call {
 	RANDOM,
 	FCNTL,
 	EPOLL_CREATE,
-	LIBRARY_ALLOC, /* those of libconfuse and libseccomp, which the one does not survive and the other waits for */
+	LIBRARY_ALLOC, /* those of libconfuse, which it does not survive */
 };
 
 /* tests/e2e/fault_plan.py has the same. `seen` and `struck` are ours to count, the rest is the test's. */
@@ -139,8 +139,6 @@ static enum call whose(const void *caller)
 
 	if (!(plan->calls & (1U << ALLOC | 1U << LIBRARY_ALLOC)) || !dladdr(caller, &of))
 		return ALLOC;
-	if (strstr(of.dli_fname, "libseccomp"))
-		return LIBRARY_ALLOC;
 	return parsing && dladdr((void *)getauxval(AT_ENTRY), &program) && of.dli_fbase != program.dli_fbase
 		       ? LIBRARY_ALLOC
 		       : ALLOC;

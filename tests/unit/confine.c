@@ -190,6 +190,18 @@ static bool become_somebody(void)
 	return setuid(65534) == 0;
 }
 
+static bool make_no_call(void)
+{
+	return syscall(-1) >= 0;
+}
+
+#ifdef __x86_64__
+static bool call_as_x32(void)
+{
+	return syscall(0x40000000 | SYS_getpid) >= 0;
+}
+#endif
+
 /* ---- how it ends ---- */
 
 enum end { DIES, FAILS, WORKS };
@@ -230,6 +242,10 @@ static const struct act {
 	{ "mounts", mount_something, { DIES, DIES, DIES, DIES, FAILS } },
 	{ "leaves its namespaces", leave_namespaces, { DIES, DIES, DIES, DIES, FAILS } },
 	{ "becomes somebody", become_somebody, { FAILS, FAILS, FAILS, FAILS, WORKS } },
+	{ "makes a call that is none", make_no_call, { FAILS, FAILS, FAILS, FAILS, FAILS } },
+#ifdef __x86_64__
+	{ "calls as x32 does", call_as_x32, { DIES, DIES, DIES, DIES, DIES } },
+#endif
 };
 
 /* The last one could not be made again. */
