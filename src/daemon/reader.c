@@ -5,9 +5,12 @@
 
 #include <errno.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -103,23 +106,57 @@ static bool hear(int fd, struct said *s, struct err *err)
 		(int)(READ_WAIT / SECONDS(1)));
 }
 
-struct conf *reader_ask(struct nursery *nursery, size_t set, const char *file, struct err *err)
+/* What it says, to its end or to the end of the time, as a conf. Its end of the socket is closed. */
+static struct conf *listen_to(int fd, const char *file, struct err *err)
 {
-	pid_t pid;
 	size_t n;
 	struct said s = { NULL, 0, 0 };
 	struct conf *conf = NULL;
 	const struct conf_kind *kinds = registry_kinds(&n);
-	int fd = nursery_spawn(nursery, set, &pid, err);
-	if (fd < 0)
-		return NULL;
 	bool heard = hear(fd, &s, err);
-	nursery_end(nursery, pid);
 	close(fd);
 	if (heard && s.len == 0)
-		err_set(err, "the process that reads the configuration ended without a word");
+		err_set(err, "the process that reads the configuration ended without a word: is there no memory?");
 	else if (heard)
 		conf = conf_decode(file, (struct str){ s.octets, s.len }, kinds, n, err);
 	free(s.octets);
+	return conf;
+}
+
+struct conf *reader_ask(struct nursery *nursery, size_t set, const char *file, struct err *err)
+{
+	pid_t pid;
+	int fd = nursery_spawn(nursery, set, &pid, err);
+	struct conf *conf = fd >= 0 ? listen_to(fd, file, err) : NULL;
+	if (fd >= 0)
+		nursery_end(nursery, pid);
+	return conf;
+}
+
+struct conf *reader_start(const char *file, struct err *err)
+{
+	int pair[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0) {
+		err_set(err, "cannot make a socket pair: %s", strerror(errno));
+		return NULL;
+	}
+	pid_t pid = _Fork(); /* nothing is open yet that handlers of libraries would have to close */
+	if (pid == 0) {
+		signal(SIGABRT, SIG_DFL); /* this process says what becomes of that one */
+		signal(SIGSEGV, SIG_DFL);
+		prctl(PR_SET_NAME, "qg-config");
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(pair[0]);
+		_exit(reader_run(pair[1], file));
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		err_set(err, "cannot fork: %s", strerror(errno));
+		close(pair[0]);
+		return NULL;
+	}
+	struct conf *conf = listen_to(pair[0], file, err);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
 	return conf;
 }

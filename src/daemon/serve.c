@@ -4,6 +4,7 @@
  */
 #include "daemon/commands.h"
 #include "daemon/pidfile.h"
+#include "daemon/reader.h"
 #include "daemon/serve_inside.h"
 #include "io/confine.h"
 #include "io/rights.h"
@@ -36,6 +37,24 @@ static bool reread(void *arg, struct nursery_plan *plan, struct err *err)
 	s->of_nursery = c;
 	*plan = c->plan;
 	return true;
+}
+
+/* ---- libraries that end the process ---- */
+
+/* libuv does, and libc where it looks up users, when they do not get what they begin with. */
+static void on_crash(int number)
+{
+	static const char text[] =
+		"quotagate: a library gave up at the start: are there no memory and no descriptors left?\n";
+	(void)number;
+	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	_exit(EXIT_FAILED);
+}
+
+static void explain_crashes(bool explain)
+{
+	signal(SIGABRT, explain ? on_crash : SIG_DFL);
+	signal(SIGSEGV, explain ? on_crash : SIG_DFL);
 }
 
 /* ---- signals and time ---- */
@@ -83,6 +102,7 @@ static void on_second(uv_timer_t *timer)
 {
 	struct serve *s = timer->data;
 	msec now = engine_now(&s->engine);
+	explain_crashes(false); /* the first turn of the loop belongs to the start */
 	list_each_safe (n, &s->listeners) {
 		struct listener *l = list_of(n, struct listener, all);
 		listener_expire(l, now);
@@ -186,6 +206,17 @@ static void end(struct serve *s)
 	free(s->file);
 }
 
+/* Null: that failed, which was told. */
+static struct config *read_first(struct serve *s)
+{
+	struct err err = { "out of memory" };
+	struct conf *conf = reader_start(s->file, &err);
+	struct config *c = conf ? config_make(conf, s->use, &s->safe) : NULL;
+	if (!c)
+		fprintf(stderr, "quotagate: %s: %s\n", s->file, err.text);
+	return c;
+}
+
 int command_serve(const struct command_line *line)
 {
 	static struct serve serve;
@@ -197,6 +228,7 @@ int command_serve(const struct command_line *line)
 		fprintf(stderr, "quotagate: %s: %s\n", line->file, strerror(errno));
 		return EXIT_USAGE;
 	}
+	explain_crashes(true);
 	s->use = config_use_here();
 	s->pid_fd = -1;
 	s->next_number = 1;
@@ -205,11 +237,9 @@ int command_serve(const struct command_line *line)
 		fprintf(stderr, "quotagate: %s\n", err.text);
 		return EXIT_FAILED;
 	}
-	struct config *c = config_read(s->file, s->use, &s->safe);
-	if (!c) {
-		fputs("quotagate: out of memory\n", stderr);
+	struct config *c = read_first(s);
+	if (!c)
 		return EXIT_FAILED;
-	}
 	if (config_print_errors(c))
 		return EXIT_USAGE;
 	if (c->n_listeners == 0) {

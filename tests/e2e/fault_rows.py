@@ -33,16 +33,20 @@ FAR = [
         "alloc", "write", "read", "sendmsg", "recvmsg", "epoll_ctl")],
     *[Series("daemon", call, reconnecting) for call in ("alloc", "socket", "connect", "write", "epoll_ctl")],
 ]
-STARTS = ("alloc", "open", "read", "socket", "bind", "listen", "socketpair", "pipe", "fork", "epoll_create", "epoll_ctl",
-          "fcntl", "getrandom", "send")
+STARTS = [  # process, call, and each how many'th of them
+    *[("daemon", call, 1) for call in (
+        "alloc", "open", "read", "socket", "bind", "listen", "socketpair", "pipe", "fork", "epoll_create", "epoll_ctl", "fcntl",
+        "getrandom", "send")],
+    ("reader", "alloc", 5), ("reader", "library_alloc", 10), ("reader", "send", 1),
+]
 
 
 def run(say=lambda row: None, quick=False):
     """All rows, in the order of the table: (calls, machine)."""
     calls = run_series(CALLS, say, quick)
     calls += run_series(FAR, say, quick, FarWorld)
-    for call in STARTS:
-        calls.append(run_start(call, quick))
+    for role, call, step in STARTS:
+        calls.append(run_start(call, quick, role, step))
         say(calls[-1])
     machine = []
     for row in fault_machine.ROWS:

@@ -17,7 +17,7 @@ class Row:
 
     def __init__(self, fault):
         self.fault, self.injected, self.seen, self.recovered = fault, 0, Counter(), 0.0
-        self.died = self.refused = 0  # daemons that ended; at the start: those that said why
+        self.refused = 0  # at the start: daemons that said why they end
         self.wrong = []  # what must not have been
         self.note, self.lock = "", threading.Lock()
 
@@ -77,8 +77,7 @@ class Row:
 
     def line(self):
         recovered = "at once" if self.recovered < 0.1 else f"{self.recovered:.1f} s"
-        ended = f"the daemon ended and was started anew: {self.died}" if self.died and not self.refused else ""
-        users = "; ".join(text for text in (self.users(), self.note or ended) if text)
+        users = "; ".join(text for text in (self.users(), self.note) if text)
         return f"| {self.fault} | {self.injected} | {users} | {self.seen[SILENT]} | {recovered} |"
 
 
