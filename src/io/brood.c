@@ -32,7 +32,7 @@ struct groups {
 };
 
 #define HELPER_DESCRIPTORS 1024
-#define REREAD_SECONDS 10
+#define REREAD_SECONDS 4
 
 struct brood {
 	int fd; /* to the daemon */

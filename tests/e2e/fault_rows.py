@@ -21,7 +21,7 @@ CALLS = [
     *[Series("nursery", call, replacing) for call in ("recv", "sendmsg", "socketpair", "fork", "open", "poll")],
     *[Series("nursery", call, reloading) for call in ("alloc", "read", "open", "socketpair", "fork", "sendmsg")],
     *[Series("daemon", call, reloading) for call in (
-        "read", "open", "stat", "socket", "bind", "listen", "epoll_ctl", "fcntl", "recvmsg", "alloc")],
+        "read", "recv", "stat", "socket", "bind", "listen", "epoll_ctl", "fcntl", "recvmsg", "alloc")],
     *[Series("reader", call, reloading) for call in ("open", "read", "send")],
     Series("reader", "alloc", reloading, step=5),
     Series("reader", "library_alloc", reloading, step=10),

@@ -356,6 +356,8 @@ static bool reread_other(void *arg, struct nursery_plan *plan, struct err *err)
 	}
 	if (strcmp(word, "crash") == 0)
 		_exit(1);
+	while (strcmp(word, "hang") == 0)
+		pause();
 	sets[0] = plain_set(word);
 	sets[1] = plain_set("another");
 	*plan = (struct nursery_plan){ .sets = sets, .n = 2, .digest = { 3, strlen(word) } };
@@ -428,6 +430,25 @@ static void test_there_are_never_more_than_two(void **state)
 		nursery_close(heirs[i]);
 }
 
+static bool has_children(pid_t pid)
+{
+	char path[64];
+	snprintf(path, sizeof(path), "/proc/%ld/task/%ld/children", (long)pid, (long)pid);
+	FILE *f = fopen(path, "r");
+	bool has = f && fgetc(f) != EOF;
+	if (f)
+		fclose(f);
+	return has;
+}
+
+static bool await_no_children(pid_t pid)
+{
+	double until = process_clock() + WAIT_SECONDS;
+	while (has_children(pid) && process_clock() < until)
+		poll(NULL, 0, 10);
+	return !has_children(pid);
+}
+
 static void test_renew_fails(void **state)
 {
 	static const struct {
@@ -436,6 +457,7 @@ static void test_renew_fails(void **state)
 	} cases[] = {
 		{ "bad", "file:3: bad word" },
 		{ "crash", "the nursery is gone" },
+		{ "hang", "the nursery did not answer in time" },
 		{ "root", NULL },
 	};
 	(void)state;
@@ -450,6 +472,7 @@ static void test_renew_fails(void **state)
 		assert_null(nursery_renew(n, &err));
 		if (cases[i].why)
 			assert_string_equal(err.text, cases[i].why);
+		assert_true(await_no_children(nursery_pid(n)));
 		close(spawn(n, 0, &pid, &t));
 		nursery_close(n);
 	}
