@@ -1,6 +1,7 @@
 #include "daemon/config_inside.h"
 
 #include "daemon/keyfile.h"
+#include "daemon/listener.h"
 #include "io/rights.h"
 
 #include <errno.h>
@@ -59,7 +60,13 @@ bool config_is_kind(const struct conf_section *s, const char *kind)
 	return strcmp(s->kind->name, kind) == 0;
 }
 
-/* ---- keys ---- */
+/* ---- files with secrets ---- */
+
+/* Whether the daemon may read a file need not be true here, where the configuration is only shown. */
+static bool is_unfit(enum secret_state state, enum config_use use)
+{
+	return state == SECRET_BAD || (state == SECRET_FORBIDDEN && use != CONFIG_LOOK);
+}
 
 struct seal_keys *config_read_keys(
 	struct config *c, const struct conf_section *s, const char *path, enum config_use use)
@@ -69,9 +76,17 @@ struct seal_keys *config_read_keys(
 	if (!path || !c->safe)
 		return NULL;
 	enum secret_state state = keyfile_read(&keys, c->safe, path, c->uid, &err);
-	if (state == SECRET_BAD || (state == SECRET_FORBIDDEN && use != CONFIG_LOOK))
+	if (is_unfit(state, use))
 		conf_complain(c->conf, s, "key_file", "%s", err.text);
 	return keys;
+}
+
+static void look_at_secrets(
+	struct config *c, const struct conf_section *s, const struct config_listener *l, enum config_use use)
+{
+	struct err err;
+	if (l->kind && l->kind->look && c->safe && is_unfit(l->kind->look(l->own, c->safe, c->uid, &err), use))
+		conf_complain(c->conf, s, NULL, "%s", err.text);
 }
 
 /* ---- listeners ---- */
@@ -179,6 +194,7 @@ static bool read_listeners(struct config *c, enum config_use use)
 			conf_complain(c->conf, s, NULL, "%s", err.text);
 		if (f->front->key_file)
 			l->keys = config_read_keys(c, s, f->front->key_file(s->own), use);
+		look_at_secrets(c, s, l, use);
 	}
 	return true;
 }

@@ -17,6 +17,9 @@ struct listener;
 
 /* How the clients of a listener come in. */
 struct listener_kind {
+	/* Can the files with secrets that the front's own options name be used, by the rule for the user `daemon`? May be
+	   null. */
+	enum secret_state (*look)(const void *own, struct safe *, uid_t daemon, struct err *);
 	/* Reads what a reload may bring anew and what may be wrong with it (secrets), by this specification; nothing
 	   changes before configure(). Before open() it is called once, with all rights. May be null. */
 	bool (*prepare)(struct listener *, const struct config_listener *, struct err *);

@@ -96,7 +96,7 @@ static bool kind_prepare(struct listener *l, const struct config_listener *spec,
 	if (w->next)
 		web_server_free(w->next);
 	w->next = NULL;
-	if (!web_secrets_read(&w->next_secrets, c->safe, spec->own, c->uid, &l->engine->key, err))
+	if (web_secrets_read(&w->next_secrets, c->safe, spec->own, c->uid, &l->engine->key, err) != SECRET_READ)
 		return false;
 	bool same = w->server && hash_eq(w->secrets.tls, w->next_secrets.tls);
 	if (!same)
@@ -204,7 +204,17 @@ static void kind_done(struct listener *l)
 	free(l->web);
 }
 
+static enum secret_state kind_look(const void *own, struct safe *safe, uid_t daemon, struct err *err)
+{
+	static const struct hash_key none;
+	struct web_secrets found;
+	enum secret_state state = web_secrets_read(&found, safe, own, daemon, &none, err);
+	web_secrets_forget_tls(&found);
+	return state;
+}
+
 const struct listener_kind web_kind = {
+	.look = kind_look,
 	.prepare = kind_prepare,
 	.open = kind_open,
 	.configure = kind_configure,

@@ -18,17 +18,19 @@ static bool parse_tokens(struct web_secrets *out, struct str text, const struct 
 	return out->n_tokens || err_set(err, "no token in it");
 }
 
-static bool read_tokens(struct web_secrets *out, struct safe *safe, const char *path, uid_t daemon,
+static enum secret_state read_tokens(struct web_secrets *out, struct safe *safe, const char *path, uid_t daemon,
 	const struct hash_key *key, struct err *err)
 {
 	const struct secret_rule rule = { .owner = daemon };
 	struct secret text;
 	struct err why;
-	if (safe_read(safe, &text, path, &rule, err) != SECRET_READ)
-		return false;
-	bool good = parse_tokens(out, (struct str){ text.at, text.len }, key, &why);
+	enum secret_state state = safe_read(safe, &text, path, &rule, err);
+	if (state == SECRET_READ && !parse_tokens(out, (struct str){ text.at, text.len }, key, &why)) {
+		err_set(err, "%s: %s", path, why.text);
+		state = SECRET_BAD;
+	}
 	secret_done(&text);
-	return good || err_set(err, "%s: %s", path, why.text);
+	return state;
 }
 
 bool web_secrets_admit(const struct web_secrets *s, struct str authorization, const struct hash_key *key)
@@ -47,26 +49,30 @@ bool web_secrets_admit(const struct web_secrets *s, struct str authorization, co
 
 /* ---- TLS ---- */
 
-/* PEM is text, and is handed over as such. */
-static bool read_pem(
-	struct secret *out, struct safe *safe, const char *path, const struct secret_rule *rule, struct err *err)
+/* PEM is text, and is handed over as such. `label` stands in its first line, or in one further down (RFC 7468). */
+static enum secret_state read_pem(struct secret *out, struct safe *safe, const char *path,
+	const struct secret_rule *rule, const char *label, struct err *err)
 {
-	if (safe_read(safe, out, path, rule, err) != SECRET_READ)
-		return false;
-	return strlen(out->at) == out->len || err_set(err, "%s: a NUL in it", path);
+	enum secret_state state = safe_read(safe, out, path, rule, err);
+	if (state != SECRET_READ || (strlen(out->at) == out->len && strstr(out->at, label)))
+		return state;
+	err_set(err, "%s: not in PEM: nothing in it ends with \"%s\"", path, label);
+	return SECRET_BAD;
 }
 
-static bool read_tls(struct web_secrets *out, struct safe *safe, const struct http_conf *c, uid_t daemon,
+static enum secret_state read_tls(struct web_secrets *out, struct safe *safe, const struct http_conf *c, uid_t daemon,
 	const struct hash_key *key, struct err *err)
 {
 	const struct secret_rule public = { .owner = daemon, .public = true }, private = { .owner = daemon };
-	if (!read_pem(&out->certificate, safe, c->certificate, &public, err) ||
-		!read_pem(&out->private_key, safe, c->private_key, &private, err))
-		return false;
+	enum secret_state state = read_pem(&out->certificate, safe, c->certificate, &public, " CERTIFICATE-----", err);
+	if (state == SECRET_READ)
+		state = read_pem(&out->private_key, safe, c->private_key, &private, "PRIVATE KEY-----", err);
+	if (state != SECRET_READ)
+		return state;
 	struct hash both[2] = { hash_of(key, out->certificate.at, out->certificate.len),
 		hash_of(key, out->private_key.at, out->private_key.len) };
 	out->tls = hash_of(key, both, sizeof(both));
-	return true;
+	return SECRET_READ;
 }
 
 void web_secrets_forget_tls(struct web_secrets *s)
@@ -75,14 +81,18 @@ void web_secrets_forget_tls(struct web_secrets *s)
 	secret_done(&s->private_key);
 }
 
-bool web_secrets_read(struct web_secrets *out, struct safe *safe, const struct http_conf *c, uid_t daemon,
+enum secret_state web_secrets_read(struct web_secrets *out, struct safe *safe, const struct http_conf *c, uid_t daemon,
 	const struct hash_key *key, struct err *err)
 {
+	enum secret_state state = SECRET_READ;
 	*out = (struct web_secrets){ .wants_token = c->token_file != NULL };
-	if ((!c->token_file || read_tokens(out, safe, c->token_file, daemon, key, err)) &&
-		(!c->certificate || read_tls(out, safe, c, daemon, key, err)))
-		return true;
+	if (c->token_file)
+		state = read_tokens(out, safe, c->token_file, daemon, key, err);
+	if (state == SECRET_READ && c->certificate)
+		state = read_tls(out, safe, c, daemon, key, err);
+	if (state == SECRET_READ)
+		return state;
 	web_secrets_forget_tls(out);
 	*out = (struct web_secrets){ .wants_token = true };
-	return false;
+	return state;
 }

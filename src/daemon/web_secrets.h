@@ -17,9 +17,9 @@ struct web_secrets {
 	struct hash tls; /* of both; none: without TLS */
 };
 
-/* Reads what the options name, by the rule for the user `daemon`. False with the reason, which begins with the path; then
-   *out is empty. */
-bool web_secrets_read(struct web_secrets *out, struct safe *, const struct http_conf *, uid_t daemon,
+/* Reads what the options name, by the rule for the user `daemon`. Unless SECRET_READ is returned, `err` has the reason, which
+   begins with the path, and *out is empty. */
+enum secret_state web_secrets_read(struct web_secrets *out, struct safe *, const struct http_conf *, uid_t daemon,
 	const struct hash_key *, struct err *);
 
 /* Wipes and frees what is needed only to begin TLS. */

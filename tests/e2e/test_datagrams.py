@@ -233,7 +233,7 @@ def test_an_address_is_not_shared(quotagate, idle_quotagate, configuration, port
     gate = quotagate(configuration(port))
     second = idle_quotagate(configuration(port).replace("listen line", "listen elsewhere").replace(
         gate.addresses()[0], f"inet:127.0.0.1:{free_port()}"), name="second").launch()
-    assert second.ends() == 2
+    assert second.ends() == 1  # it may be free later
     assert f"127.0.0.1:{port}" in second.said()
     with Client(port) as client:
         assert client.ask(FULL) == b"QUOTA_FULL"

@@ -520,6 +520,8 @@ def test_token_files_that_are_refused(idle_quotagate, boxes, folder, port, text,
     gate = idle_quotagate(web(f"inet:127.0.0.1:{port}", f'token_file = "{path}"') + boxes).launch()
     assert gate.ends() == 2
     assert str(path) in gate.said() and why in gate.said() and TOKEN not in gate.said()
+    told = gate.command("config")
+    assert told.returncode == 2 and ":1: " in told.stderr and str(path) in told.stderr and why in told.stderr
 
 
 def test_strangers_are_not_served(start, port):

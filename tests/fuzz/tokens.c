@@ -67,7 +67,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	file = fuzz_text(&in, '\0');
 	struct str header = fuzz_take(&in, size), scheme = STR("Bearer "),
 		   token = str_trim(str_from(header, scheme.len));
-	bool good = web_secrets_read(&secrets, NULL, &conf, 0, &key, &err);
+	bool good = web_secrets_read(&secrets, NULL, &conf, 0, &key, &err) == SECRET_READ;
 	fuzz_require(good || strncmp(err.text, "/t: ", 4) == 0, "what is wrong has its path");
 	fuzz_require(good || strlen(err.text) < 90, "and no token in it");
 	fuzz_require(secrets.wants_token && secrets.n_tokens <= WEB_TOKENS_MAX, "a token is wanted");
