@@ -41,13 +41,16 @@ static bool reread(void *arg, struct nursery_plan *plan, struct err *err)
 
 /* ---- libraries that end the process ---- */
 
-/* libuv does, and libc where it looks up users, when they do not get what they begin with. */
+/* libuv aborts, and libc crashes where it looks up users, when they do not get what they begin with. */
 static void on_crash(int number)
 {
-	static const char text[] =
+	static const char aborted[] =
 		"quotagate: a library gave up at the start: are there no memory and no descriptors left?\n";
-	(void)number;
-	(void)!write(STDERR_FILENO, text, sizeof(text) - 1);
+	static const char crashed[] = "quotagate: crashed at the start: is there no memory left?\n";
+	if (number == SIGABRT)
+		(void)!write(STDERR_FILENO, aborted, sizeof(aborted) - 1);
+	else
+		(void)!write(STDERR_FILENO, crashed, sizeof(crashed) - 1);
 	_exit(EXIT_FAILED);
 }
 
