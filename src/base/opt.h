@@ -29,7 +29,8 @@ struct opt {
 	const char *name;
 	enum opt_type type;
 	size_t offset; /* of the member that takes the value */
-	const char *def; /* as one would write it in the file (a list: its elements separated by blanks); null: unset */
+	const char *def; /* as one would write it in the file (a list: its elements separated by blanks, and in double
+			    quotes where they hold some); null: unset */
 	uint64_t min, max; /* both 0: the whole range of the type. Octets, milliseconds or a plain number */
 	const char *const *choices; /* OPT_CHOICE: null-terminated */
 	const struct opt *rows; /* OPT_SECTION */

@@ -17,6 +17,15 @@ struct place {
 
 static void fill_rows(const struct place *p, const struct opt *rows, void *base);
 
+/* An element of a list's default, perhaps empty: a word, or what stands in quotes. */
+static struct str cut_element(struct str *rest)
+{
+	if (rest->len == 0 || rest->at[0] != '"')
+		return str_cut(rest, ' ');
+	*rest = str_from(*rest, 1);
+	return str_cut(rest, '"');
+}
+
 /* A default in the table, as if it were written in the file. */
 static void fill_default(const struct place *p, const struct opt *row, void *base)
 {
@@ -27,7 +36,7 @@ static void fill_default(const struct place *p, const struct opt *row, void *bas
 
 	e.end = &e.words;
 	while (rest.at) {
-		struct str text = row->type == OPT_LIST ? str_cut(&rest, ' ') : rest;
+		struct str text = row->type == OPT_LIST ? cut_element(&rest) : rest;
 		struct word *w = conf_alloc(p->c, sizeof(*w));
 		if (row->type != OPT_LIST)
 			rest.at = NULL;

@@ -97,7 +97,7 @@ static const struct opt far_rows[] = {
 static const struct opt cache_rows[] = {
 	{ ROW(cache, soft), .type = OPT_NUMBER, .def = "50", .max = 100 },
 	{ ROW(cache, ttl), .type = OPT_DURATION, .def = "1h" },
-	{ ROW(cache, names), .type = OPT_LIST, .def = "postmaster@ abuse@" },
+	{ ROW(cache, names), .type = OPT_LIST, .def = "postmaster@ abuse@ \"two words\"" },
 	OPT_END,
 };
 static const struct opt *const policy_tables[] = { policy_rows, NULL };
@@ -328,8 +328,9 @@ static void check_full(struct conf *c)
 	const struct cache *cache = s->common;
 	assert_int_equal(cache->soft, 50);
 	assert_int_equal(cache->ttl, SECONDS(3600));
-	assert_int_equal(cache->names.n, 2);
+	assert_int_equal(cache->names.n, 3);
 	assert_string_equal(cache->names.at[1], "abuse@");
+	assert_string_equal(cache->names.at[2], "two words");
 	assert_null(conf_next(c, s));
 	assert_null(conf_section_get(c, "store", "nowhere"));
 }
