@@ -21,6 +21,14 @@ size_t str_find(struct str s, char c)
 	return p ? (size_t)(p - s.at) : s.len;
 }
 
+bool str_holds_nocase(struct str s, struct str word)
+{
+	for (size_t at = 0; at + word.len <= s.len; at++)
+		if (str_eq_nocase((struct str){ s.at + at, word.len }, word))
+			return true;
+	return false;
+}
+
 size_t str_rfind(struct str s, char c)
 {
 	for (size_t i = s.len; i > 0; i--)

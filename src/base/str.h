@@ -46,6 +46,9 @@ bool str_eq_nocase(struct str a, struct str b);
 size_t str_find(struct str s, char c);
 size_t str_rfind(struct str s, char c);
 
+/* Does `word` stand somewhere in s? The case of ASCII letters does not count. */
+bool str_holds_nocase(struct str s, struct str word);
+
 /* Cuts *rest at the first `sep` and returns what stood before it; the separator is dropped. Without one, all of *rest
    is returned and *rest becomes empty with a null `at`, so `while (rest.at)` walks every field, empty ones too. */
 struct str str_cut(struct str *rest, char sep);

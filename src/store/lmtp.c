@@ -7,6 +7,7 @@
  */
 #include "wire/lmtp.h"
 #include "store/caller.h"
+#include "store/full_words.h"
 #include "store/server_address.h"
 
 #include <stddef.h>
@@ -21,6 +22,7 @@ struct lmtp_conf {
 	struct caller_conf caller;
 	int protocol; /* enum lmtp_protocol */
 	const char *sender, *hello;
+	struct opt_list full;
 	bool trust_unknown;
 };
 
@@ -171,10 +173,17 @@ static void on_mail(struct lmtp_session *s, const struct lmtp_reply *r, struct b
 		buf_put(out, (struct str){ s->rest, s->rest_len });
 }
 
+/* The words count where no enhanced code says more. */
+static enum lmtp_meaning meaning_to_recipient(const struct lmtp_conf *c, const struct lmtp_reply *r)
+{
+	bool by_words = r->code >= 400 && r->code != 421 && !lmtp_is_definite(r);
+	return by_words && full_words_hold(&c->full, r->lines) ? LMTP_FULL : lmtp_meaning(r);
+}
+
 static void on_recipient(struct lmtp_session *s, const struct lmtp_reply *r, struct buf *out)
 {
 	if (!s->settled)
-		keep(s, lmtp_meaning(r), "", r);
+		keep(s, meaning_to_recipient(s->conf, r), "", r);
 	s->stage = STAGE_RSET;
 	if (!s->pipelining)
 		buf_puts(out, "RSET\r\n");
@@ -297,6 +306,14 @@ static const struct opt lmtp_opts[] = {
 		.def = "localhost",
 		.check = check_hello,
 		.help = "The name by which quotagate introduces itself." },
+	{ .name = "full",
+		.type = OPT_LIST,
+		.offset = ROW(full),
+		.def = "\"over quota\" \"over its quota\" \"over the quota\" \"quota exceeded\" \"quota is exceeded\" "
+		       "\"exceeded quota\" \"exceeds quota\" \"mailbox full\" \"mailbox is full\"",
+		.check = full_words_check,
+		.help = "A reply to RCPT of 4xx or 5xx with one of these in its text, in either case, says that the "
+			"mailbox is full, where it has no enhanced code that says more." },
 	{ .name = "trust_unknown",
 		.type = OPT_BOOL,
 		.offset = ROW(trust_unknown),

@@ -9,6 +9,7 @@
  */
 #include "core/template.h"
 #include "store/caller.h"
+#include "store/full_words.h"
 #include "store/server_address.h"
 #include "wire/netstring.h"
 
@@ -66,18 +67,6 @@ static bool socketmap_ask(
 	return true;
 }
 
-/* Does the text hold one of the words that mean "full"? Case does not count. */
-static bool says_full(const struct socketmap_conf *c, struct str text)
-{
-	for (size_t i = 0; i < c->full.n; i++) {
-		struct str word = str_of(c->full.at[i]);
-		for (size_t at = 0; at + word.len <= text.len; at++)
-			if (str_eq_nocase((struct str){ text.at + at, word.len }, word))
-				return true;
-	}
-	return false;
-}
-
 static enum caller_step socketmap_feed(void *session, struct str in, size_t *eaten,
 	const struct caller_question *oldest, struct caller_answer *a, struct buf *out)
 {
@@ -100,7 +89,7 @@ static enum caller_step socketmap_feed(void *session, struct str in, size_t *eat
 		caller_took(a, oldest);
 	else if (str_eq(word, STR("NOTFOUND")) && s->conf->trust_unknown)
 		a->facts.state = FACTS_NO_MAILBOX;
-	else if ((str_eq(word, STR("TEMP")) || str_eq(word, STR("PERM"))) && says_full(s->conf, text))
+	else if ((str_eq(word, STR("TEMP")) || str_eq(word, STR("PERM"))) && full_words_hold(&s->conf->full, text))
 		caller_refused(a, oldest, false);
 	return CALLER_ANSWERED;
 }
@@ -129,11 +118,6 @@ static bool check_key(struct str key, struct err *err)
 	return vars > 0 || (vars == 0 && err_set(err, "expected %%u, %%n or %%d in it"));
 }
 
-static bool check_full(struct str word, struct err *err)
-{
-	return word.len > 0 || err_set(err, "an empty word would be in every answer");
-}
-
 #define ROW(member) offsetof(struct socketmap_conf, member)
 
 static const struct opt socketmap_opts[] = {
@@ -159,7 +143,7 @@ static const struct opt socketmap_opts[] = {
 		.type = OPT_LIST,
 		.offset = ROW(full),
 		.def = "quota",
-		.check = check_full,
+		.check = full_words_check,
 		.help = "An answer TEMP or PERM with one of these in its text, in either case, says that the mailbox "
 			"is full. Any other counts as no answer." },
 	{ .name = "trust_unknown",

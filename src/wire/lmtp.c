@@ -118,6 +118,33 @@ static enum lmtp_meaning meaning_of_enhanced(const struct lmtp_reply *r)
 	return r->subject == 1 && none && r->code >= 500 ? LMTP_NO_MAILBOX : LMTP_UNKNOWN;
 }
 
+bool lmtp_is_definite(const struct lmtp_reply *r)
+{
+	return r->enhanced && r->subject >= 1 && r->subject <= 3 && r->detail > 0;
+}
+
+static bool is_of_else(struct str word)
+{
+	static const char *const parts[] = { "auth", "black", "block", "denied", "full", "limit", "many", "permit",
+		"policy", "prohibit", "quota", "relay", "sender", "spam", "storage" };
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (str_holds_nocase(word, str_of(parts[i])))
+			return true;
+	return false;
+}
+
+/* MTAs refuse all sorts of things with 550. What is taken for "no such mailbox" by mistake costs a mailbox its mail where
+   `unknown` rejects; the other way round nobody can tell, and that is all. The address may be called anything. */
+static bool speaks_of_else(struct str lines)
+{
+	for (struct str word; lines.at;) {
+		word = str_cut(&lines, ' ');
+		if (!str_starts(word, STR("<")) && str_find(word, '@') == word.len && is_of_else(word))
+			return true;
+	}
+	return false;
+}
+
 enum lmtp_meaning lmtp_meaning(const struct lmtp_reply *r)
 {
 	if (r->code < 300)
@@ -131,7 +158,7 @@ enum lmtp_meaning lmtp_meaning(const struct lmtp_reply *r)
 	case 552: return LMTP_FULL;
 	case 550:
 	case 551:
-	case 553: return LMTP_NO_MAILBOX;
+	case 553: return speaks_of_else(r->lines) ? LMTP_UNKNOWN : LMTP_NO_MAILBOX;
 	default: return LMTP_UNKNOWN;
 	}
 }

@@ -33,7 +33,8 @@ bool lmtp_line_decode(struct lmtp_reply *out, struct str line);
 /* Does the server offer this in its reply to EHLO or LHLO? *parameters is what stands behind the word. */
 bool lmtp_offers(const struct lmtp_reply *hello, struct str keyword, struct str *parameters);
 
-/* What a reply to MAIL or RCPT says about a mailbox. The enhanced code counts more than the code. */
+/* What a reply to MAIL or RCPT says about a mailbox. The enhanced code counts more than the code; without one a 550, 551 or
+   553 means that there is none, unless its words speak of something else: of room, or of who may send here. */
 enum lmtp_meaning {
 	LMTP_TAKEN,
 	LMTP_FULL,
@@ -44,6 +45,9 @@ enum lmtp_meaning {
 };
 
 enum lmtp_meaning lmtp_meaning(const struct lmtp_reply *);
+
+/* Does its enhanced code say more than the class of an error, of the address, the mailbox or the mail system? */
+bool lmtp_is_definite(const struct lmtp_reply *);
 
 /* Writes a mailbox, its local part in quotes where it needs them. False, with *out as it was, when it cannot be said: a
    control character, octets beyond ASCII without `utf8`, or no room. */

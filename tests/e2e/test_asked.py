@@ -257,6 +257,28 @@ def test_an_mta_is_asked_by_smtp(server, postfix, exim, gate, mail):
     assert mta.bounces() == []
 
 
+# What is not said by an enhanced code.
+PLAIN_EXIM = "deny recipients = full@example.org\n  message = Mailbox quota exceeded\n" \
+             "defer recipients = burst@example.org\n  message = The mailbox is over its quota\n" \
+             "deny recipients = nobody@example.org\n  message = Unknown user\n"
+PLAIN_POSTFIX = "check_recipient_access inline:{{full@example.org=550 Mailbox quota exceeded}, " \
+                "{burst@example.org=450 over quota}}, reject_unlisted_recipient"
+
+
+@pytest.mark.parametrize("server", ["postfix", "exim"])
+def test_an_mta_that_says_it_in_words(server, postfix, exim, gate, mail):
+    """And one that relays for nobody says nothing of a mailbox."""
+    mta = postfix(restrictions=PLAIN_POSTFIX, mail=mail) if server == "postfix" else exim(mail, acl=PLAIN_EXIM)
+    with asking(gate(f'type = lmtp  protocol = smtp  sender = "probe@example.net"  address = "inet:127.0.0.1:{mta.port}"',
+                     "domain elsewhere.example { store = asked }")) as ask:
+        assert ask("full@example.org") == "452 4.2.2"
+        assert ask("burst@example.org") == "452 4.2.2"
+        assert ask("ok@example.org") == "pass"
+        assert ask("nobody@example.org") == "550 5.1.1"
+        assert ask("joe@elsewhere.example") == "451 4.3.0"
+    assert mta.bounces() == []
+
+
 # ---- across machines ----
 
 def test_a_frontend_follows_a_backend_that_asks(status, mail, idle_quotagate, folder):

@@ -111,6 +111,34 @@ def test_lmtp_faults(gate, faulty, fault):
     assert daemon.pid() and daemon.process.poll() is None
 
 
+FULL, UNKNOWN, NOBODY_KNOWS, TAKEN = "452 4.2.2", "550 5.1.1", "451 4.3.0", "DUNNO"
+REPLIES = [
+    ("550 Mailbox quota exceeded", FULL),
+    ("422 The recipient's mailbox is Over Its Quota", FULL),
+    ("554 5.7.1 over quota", FULL),
+    ("550 5.2.0 mailbox is full", FULL),
+    ("450-Sorry, this\r\n450 mailbox full, try later", FULL),
+    ("550 relay not permitted", NOBODY_KNOWS),
+    ("550 the user has overdrawn his diskspace quota", NOBODY_KNOWS),
+    ("550 5.1.1 no such user, or over quota", UNKNOWN),  # an enhanced code that says more
+    ("451 4.3.1 mailbox full", NOBODY_KNOWS),
+    ("550 unknown user", UNKNOWN),
+    ("250 mailbox full, but taken", TAKEN),
+]
+
+
+@pytest.mark.parametrize("reply,answer", REPLIES)
+def test_what_replies_of_lmtp_mean(gate, faulty, reply, answer):
+    faulty.behave = lambda c: lmtp(c, b"250 ok\r\n", reply.encode() + b"\r\n", b"250 ok\r\n")
+    assert verdict(gate("lmtp")).startswith(answer)
+
+
+@pytest.mark.parametrize("reply,answer", [(b"550 Sorry, NO ROOM", FULL), (b"550 mailbox full", NOBODY_KNOWS)])
+def test_other_words_for_full(gate, faulty, reply, answer):
+    faulty.behave = lambda c: lmtp(c, b"250 ok\r\n", reply + b"\r\n", b"250 ok\r\n")
+    assert verdict(gate("lmtp", 'full = {"no room"}')).startswith(answer)
+
+
 @pytest.mark.parametrize("fault,reply,note", [
     ("closes", None, "it closed the connection"),
     ("no netstring", b"GET", "no netstring: GET"),
