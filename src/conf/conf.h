@@ -54,6 +54,7 @@ struct conf_section {
 	int line;
 	struct conf_section *next;
 	const struct written *written; /* the text behind it, of conf/ alone */
+	const char *settled; /* the option that conf_settle() settled, null: none */
 };
 
 struct conf;
@@ -82,6 +83,10 @@ const struct conf_section *conf_section_get(const struct conf *c, const char *ki
 
 /* Was it written in the file? An option of a section inside this one is "section.option". */
 bool conf_given(const struct conf_section *s, const char *option);
+
+/* What an option of choices comes to that was not written, where that depends on more than its row: an index into its
+   choices. It is one of the kind's, and one of each section at most. conf_given() is false of it. */
+void conf_settle(struct conf *c, const struct conf_section *s, const char *option, int choice);
 
 /* An error found later, by whoever looks across sections: it gets file and line of that option, or of the section when
    `option` is null or was not written, or of the main file when `s` is null. The sentence is cut at 900 octets and made printable. */

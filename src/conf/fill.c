@@ -6,6 +6,8 @@
 #include "conf/scope.h"
 #include "conf/value.h"
 
+#include <assert.h>
+
 /* Where a table's options are written; `w` null: nowhere, so defaults only. */
 struct place {
 	struct conf *c;
@@ -102,6 +104,17 @@ static const struct opt *row_of(const struct conf_section *s, const char *name)
 	for (const struct opt *const *t = s->variant ? s->variant->opts : NULL; t && *t && !row; t++)
 		row = row_in(*t, name);
 	return row;
+}
+
+void conf_settle(struct conf *c, const struct conf_section *s, const char *option, int choice)
+{
+	const struct opt *row = row_in(s->kind->opts, option);
+	assert(row && row->type == OPT_CHOICE && !conf_given(s, option));
+	for (struct conf_section *at = c->sections; at; at = at->next)
+		if (at == s) {
+			*(int *)(void *)((char *)at->common + row->offset) = choice;
+			at->settled = row->name;
+		}
 }
 
 /* Options of other variants. Which variant was meant is unknown when none was named: then nothing is said. */

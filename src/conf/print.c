@@ -77,15 +77,17 @@ static bool shows(const struct opt *row, const void *base, const struct written 
 	return any;
 }
 
-static void put_rows(FILE *out, const struct opt *rows, const void *base, const struct written *w, int depth)
+/* `settled` is an option to be shown all the same, or null. */
+static void put_rows(
+	FILE *out, const struct opt *rows, const void *base, const struct written *w, const char *settled, int depth)
 {
 	for (const struct opt *row = rows; row && row->name; row++) {
 		const void *at = (const char *)base + row->offset;
-		if (!shows(row, base, w))
+		if (!shows(row, base, w) && !(settled && strcmp(row->name, settled) == 0))
 			continue;
 		if (row->type == OPT_SECTION) {
 			fprintf(out, "%.*s%s {\n", depth, "\t\t", row->name);
-			put_rows(out, row->rows, at, written_sub(w, str_of(row->name)), depth + 1);
+			put_rows(out, row->rows, at, written_sub(w, str_of(row->name)), NULL, depth + 1);
 			fprintf(out, "%.*s}\n", depth, "\t\t");
 			continue;
 		}
@@ -115,9 +117,9 @@ void conf_print(const struct conf *c, FILE *out)
 		}
 		if (s->variant)
 			fprintf(out, "\t%s = %s\n", s->kind->choose, s->variant->name);
-		put_rows(out, s->kind->opts, s->common, s->written, top ? 0 : 1);
+		put_rows(out, s->kind->opts, s->common, s->written, s->settled, top ? 0 : 1);
 		for (const struct opt *const *t = s->variant ? s->variant->opts : NULL; t && *t; t++)
-			put_rows(out, *t, s->own, s->written, 1);
+			put_rows(out, *t, s->own, s->written, NULL, 1);
 		if (!top)
 			fputs("}\n", out);
 	}

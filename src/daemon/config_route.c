@@ -129,6 +129,13 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 	r->salt = digest(c, s, type->name, type->opts, store->helper.user, r->terms.rule);
 }
 
+/* The options of a listener's store have no `rule`. */
+static void show_rule(struct config *c, size_t i, const struct conf_section *s)
+{
+	if (!c->stores[i].rule_given)
+		conf_settle(c->conf, s, "rule", (int)c->route_stores[i].terms.rule);
+}
+
 /* The stores of `store` sections first, so that a domain's list can name them by number, then those of listeners. */
 static void read_stores(struct config *c, enum config_use use)
 {
@@ -136,7 +143,9 @@ static void read_stores(struct config *c, enum config_use use)
 	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));)
 		if (config_is_kind(s, "store") && s->variant) {
 			const struct options_store *o = s->common;
-			add_store(c, n++, s, registry_store(s->variant->name), o, o->helper.user, use);
+			const struct store_kind *type = registry_store(s->variant->name);
+			add_store(c, n, s, type, o, o->helper.user, use);
+			show_rule(c, n++, s);
 		}
 	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
 		const struct registry_front *f =

@@ -3,6 +3,7 @@ import re
 
 import pytest
 
+from databases import secret
 from enclosure import TOP, free_port, mbox
 from smtp import ask, send
 
@@ -127,6 +128,30 @@ def test_config_prints_what_reads_back_to_the_same(idle_quotagate, good, mail):
     second = gate.command("config")
     assert (second.returncode, second.stderr) == (0, "")
     assert second.stdout == first.stdout
+
+
+# A store of each type that can be named without a rule, and the rule that is in force then.
+RULES = {
+    'type = maildir  path = "/x/%d/%n"': "courier", 'type = mbox  path = "/x/%n"': "fits",
+    'type = lmtp  address = "unix:/x"': "asked", 'type = socketmap  address = "unix:/x"': "asked",
+    'type = dovecot  address = "unix:/x"': "asked",
+    'type = dovecot  uri = "http://127.0.0.1:1/doveadm/v1"  key_file = "KEY"': "dovecot-2.3",
+    'type = cyrus  uri = "imap://127.0.0.1:1"  login = x  password_file = "KEY"  mailbox = "user/%u"': "cyrus",
+    'type = imap  uri = "imap://127.0.0.1:1"  login = "%u"  password_file = "KEY"': "fits",
+    'type = sql  uri = "sqlite:///x"  query = "SELECT 1, :u"': "fits",
+    'type = redis  address = "unix:/x"  rule = dovecot-2.4': "dovecot-2.4",
+}
+
+
+def test_config_prints_the_rule_in_force(idle_quotagate, good, folder):
+    stores = "".join(f"store s{number} {{ {options} }}\n" for number, options in enumerate(RULES))
+    gate = idle_quotagate(good + stores.replace("KEY", str(secret(folder / "secret", "x"))) +
+                          "domain other.example { store = s1 }\n")
+    done = gate.command("config")
+    assert (done.returncode, done.stderr) == (0, "")
+    for number, rule in enumerate(RULES.values()):
+        section = done.stdout.partition(f"store s{number} {{")[2].partition("}")[0]
+        assert re.findall(r"^\trule = (.*)$", section, re.M) == [rule], section
 
 
 def test_the_shortest_useful_file_is_enough(quotagate, folder, mail):

@@ -30,7 +30,7 @@ struct listen {
 
 struct store {
 	uint64_t limit;
-	int rule;
+	int rule, late;
 	struct opt_list roots;
 };
 
@@ -82,6 +82,7 @@ static const struct opt policy_rows[] = {
 static const struct opt store_rows[] = {
 	{ ROW(store, limit), .type = OPT_OCTETS, .help = "What a mailbox may hold." },
 	{ ROW(store, rule), .type = OPT_CHOICE, .choices = rules, .def = "fits" },
+	{ ROW(store, late), .type = OPT_CHOICE, .choices = rules },
 	{ ROW(store, roots), .type = OPT_LIST, .check = no_blanks },
 	OPT_END,
 };
@@ -384,6 +385,25 @@ static void fills_structs_and_prints_them(void **state)
 	conf_free(c);
 }
 
+/* What the table cannot know is printed as soon as it is. */
+static void prints_what_was_settled(void **state)
+{
+	(void)state;
+	struct conf *c = parse_well("store a { type = mbox path = /a }\nstore b { type = mbox path = /b }");
+	const struct conf_section *a = conf_section_get(c, "store", "a");
+	conf_settle(c, a, "late", 2);
+	assert_int_equal(((const struct store *)a->common)->late, 2);
+	assert_false(conf_given(a, "late"));
+	char *text = printed(c);
+	assert_non_null(strstr(text, "\tlate = dovecot-2.3\n"));
+	assert_null(strstr(strstr(text, "store b"), "late"));
+	struct conf *again = parse_well(text);
+	assert_true(conf_given(conf_section_get(again, "store", "a"), "late"));
+	free(text);
+	conf_free(again);
+	conf_free(c);
+}
+
 static void takes_later_complaints(void **state)
 {
 	(void)state;
@@ -664,6 +684,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tells_every_mistake),
 		cmocka_unit_test(fills_structs_and_prints_them),
+		cmocka_unit_test(prints_what_was_settled),
 		cmocka_unit_test(takes_later_complaints),
 		cmocka_unit_test(includes_files),
 		cmocka_unit_test(carries_what_is_written),
