@@ -22,6 +22,8 @@ struct route_store {
 	bool ledger; /* it keeps a ledger of its own: a message is let in without asking only within what it lent */
 	bool path; /* answers for paths only (QUERY_PATH) */
 	struct route_canary canary;
+	const char *
+		doubt; /* why its rule may not be that of the program that delivers, in one sentence; null: no reason */
 	struct terms terms; /* `domain` and `directory` are filled in per question */
 };
 

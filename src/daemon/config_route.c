@@ -129,11 +129,14 @@ static void add_store(struct config *c, size_t i, const struct conf_section *s, 
 	r->salt = digest(c, s, type->name, type->opts, store->helper.user, r->terms.rule);
 }
 
-/* The options of a listener's store have no `rule`. */
-static void show_rule(struct config *c, size_t i, const struct conf_section *s)
+/* A rule that nobody wrote is shown, and perhaps doubted. The options of a listener's store have none. */
+static void settle_default(struct config *c, size_t i, const struct conf_section *s, const struct store_kind *type)
 {
-	if (!c->stores[i].rule_given)
-		conf_settle(c->conf, s, "rule", (int)c->route_stores[i].terms.rule);
+	struct route_store *r = &c->route_stores[i];
+	if (c->stores[i].rule_given)
+		return;
+	conf_settle(c->conf, s, "rule", (int)r->terms.rule);
+	r->doubt = type->doubt ? type->doubt(s->own) : NULL;
 }
 
 /* The stores of `store` sections first, so that a domain's list can name them by number, then those of listeners. */
@@ -145,7 +148,7 @@ static void read_stores(struct config *c, enum config_use use)
 			const struct options_store *o = s->common;
 			const struct store_kind *type = registry_store(s->variant->name);
 			add_store(c, n, s, type, o, o->helper.user, use);
-			show_rule(c, n++, s);
+			settle_default(c, n++, s, type);
 		}
 	for (const struct conf_section *s = NULL; (s = conf_next(c->conf, s));) {
 		const struct registry_front *f =

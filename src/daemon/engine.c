@@ -324,6 +324,15 @@ static void close_handle(uv_handle_t *handle, void *arg)
 		uv_close(handle, NULL);
 }
 
+void engine_doubt(const struct engine *e)
+{
+	const struct route *r = &e->config->route;
+	for (size_t i = 0; i < r->n_stores; i++)
+		if (r->stores[i].doubt)
+			log_line(LOG_LEVEL_WARNING, "event=rule-in-doubt store=%s note=\"%s\"",
+				e->config->stores[i].name, r->stores[i].doubt);
+}
+
 void engine_see(struct engine *e, const struct ask *a)
 {
 	if (!a->answer.facts.foreign || e->warned || !a->store || a->store->path)

@@ -50,6 +50,9 @@ bool engine_configure(struct engine *, struct config *, struct nursery *renewed,
 /* No question may be waiting. */
 void engine_close(struct engine *);
 
+/* Warns of stores whose rule, by the configuration alone, is hardly that of the program that delivers. */
+void engine_doubt(const struct engine *);
+
 /* An answer rests on these facts: warns when the store's rule seems not to be that of the program that delivers. */
 void engine_see(struct engine *, const struct ask *);
 

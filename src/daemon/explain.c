@@ -83,6 +83,8 @@ static void report_facts(struct report *r, const struct gate_step *step, msec no
 	if (step->terms.alone)
 		report_text(r, "alone",
 			step->charge.messages ? "what is charged may not have come yet" : "nothing else is on its way");
+	if (step->store->doubt)
+		report_text(r, "warning", step->store->doubt);
 	if (step->terms.rule == RULE_COURIER && f->foreign)
 		report_text(
 			r, "warning", "maildirsize was not written by Courier's hand; is rule = dovecot-2.3 meant?");

@@ -258,6 +258,7 @@ int command_serve(const struct command_line *line)
 	log_line(LOG_LEVEL_INFO, "event=started version=" VERSION " file=%s user=%s stores=%zu listeners=%zu", s->file,
 		c->user ? c->user : "-", c->route.n_stores, c->n_listeners);
 	serve_warn_unused(s);
+	engine_doubt(&s->engine);
 	supervisor_say(&s->supervisor, "READY=1\nSTATUS=Answers questions");
 	config_put(c);
 	uv_run(&s->engine.loop, UV_RUN_DEFAULT);

@@ -118,6 +118,7 @@ void serve_reload(struct serve *s)
 		serve_raise_descriptors(c);
 		serve_reserve_descriptors(s, c);
 		log_line(LOG_LEVEL_INFO, "event=reloaded file=%s", s->file);
+		engine_doubt(&s->engine);
 	} else {
 		log_line(LOG_LEVEL_ERROR, "event=reload-failed reason=\"%s\" note=\"the old configuration stays\"",
 			err.text);

@@ -42,6 +42,8 @@ static void warn(const struct config *c)
 				"address: "
 				"it is not told the domain, and no section `domain` names it\n",
 				store->name);
+		if (c->route.stores[i].doubt)
+			fprintf(stderr, "quotagate: warning: store %s: %s\n", store->name, c->route.stores[i].doubt);
 		if (!store->rule_given && store->type->survey && store->type->survey(store->blocking.conf, &warning))
 			fprintf(stderr, "quotagate: warning: store %s: %s\n", store->name, buf_z(&warning));
 	}

@@ -208,12 +208,19 @@ static void redis_store_ask(void *state, const struct mailbox *m, bool firm, str
 	}
 }
 
+static const char *redis_doubt(const void *conf)
+{
+	(void)conf;
+	return DOUBT_DOVECOT;
+}
+
 const struct store_kind redis_type = {
 	.name = "redis",
 	.opts = rows,
 	.conf_size = sizeof(struct redis_conf),
 	.rule = RULE_FITS,
 	.check = redis_check,
+	.doubt = redis_doubt,
 	.told_domain = redis_told_domain,
 	.open = redis_store_open,
 	.ask = redis_store_ask,

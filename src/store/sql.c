@@ -130,6 +130,13 @@ static bool sql_told_domain(const void *conf)
 	return told;
 }
 
+/* Into the tables of the presets Dovecot writes. */
+static const char *sql_doubt(const void *conf)
+{
+	const struct sql_conf *c = conf;
+	return c->query || !sql_preset(c->preset)->usage ? NULL : DOUBT_DOVECOT;
+}
+
 static void sql_store_close(void *state)
 {
 	struct sql_store *s = state;
@@ -295,6 +302,7 @@ const struct store_kind sql_type = {
 	.conf_size = sizeof(struct sql_conf),
 	.rule = RULE_FITS,
 	.check = sql_check,
+	.doubt = sql_doubt,
 	.told_domain = sql_told_domain,
 	.open = sql_store_open,
 	.ask = sql_store_ask,

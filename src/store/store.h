@@ -36,6 +36,8 @@ struct store_kind {
 	/* Looks at a few mailboxes, in the process of `quotagate config`: is the default rule theirs? True with a sentence
 	   when it seems not. May be null. */
 	bool (*survey)(const void *conf, struct buf *warning);
+	/* Why the default rule is hardly the right one, whatever is in the store: one sentence, or null. May be null. */
+	const char *(*doubt)(const void *conf);
 	/* True when the store is told the domain (%d, %u or the whole address is used): only then is it asked about
 	   domains that no `domain` section gives it. */
 	bool (*told_domain)(const void *conf);
@@ -55,6 +57,11 @@ struct store_kind {
 	void (*ask)(void *state, const struct mailbox *, bool firm, struct facts *, struct buf *note);
 	void (*close)(void *state);
 };
+
+/* For doubt(), where the rule is RULE_FITS. */
+#define DOUBT_DOVECOT                                                                                                  \
+	"Dovecot writes these figures, but rule = fits is the default: name the rule of the program that delivers, "   \
+	"for instance dovecot-2.3"
 
 /* Another server that a store asks, for metrics. */
 enum store_peer_state {

@@ -1,5 +1,7 @@
 """Mistakes are told, all of them, with file and line, and then nothing is started; what the commands print can be used."""
+import json
 import re
+import sqlite3
 
 import pytest
 
@@ -152,6 +154,43 @@ def test_config_prints_the_rule_in_force(idle_quotagate, good, folder):
     for number, rule in enumerate(RULES.values()):
         section = done.stdout.partition(f"store s{number} {{")[2].partition("}")[0]
         assert re.findall(r"^\trule = (.*)$", section, re.M) == [rule], section
+
+
+# Who writes these figures is known, and by which rule he delivers is not the default.
+DOUBTFUL = {
+    **{f'type = sql  uri = "sqlite:///x"  preset = {preset}': True for preset in
+       ("postfixadmin", "iredmail", "mailcow", "mailcow-replica", "modoboa", "dovecot")},
+    'type = redis  address = "unix:/x"': True,
+    'type = redis  address = "unix:/x"  rule = fits': False,
+    'type = sql  uri = "sqlite:///x"  preset = dovecot  rule = dovecot-2.4': False,
+    'type = sql  uri = "sqlite:///x"  preset = dovecot  query = "SELECT 1, :u"': False,
+}
+DOUBT = ("Dovecot writes these figures, but rule = fits is the default: name the rule of the program that delivers, for "
+         "instance dovecot-2.3")
+
+
+def test_who_leaves_dovecots_rule_to_the_default_is_told(idle_quotagate, good):
+    gate = idle_quotagate(good + "".join(f"store s{number} {{ {options} }}\n" for number, options in enumerate(DOUBTFUL)))
+    done = gate.command("config")
+    assert done.returncode == 0
+    assert done.stderr == "".join(f"quotagate: warning: store s{number}: {DOUBT}\n"
+                                  for number, doubtful in enumerate(DOUBTFUL.values()) if doubtful)
+
+
+def test_check_and_the_log_tell_it_too(quotagate, folder):
+    database = folder / "usage"
+    sqlite3.connect(database).executescript(
+        "CREATE TABLE quota (username, bytes, messages); INSERT INTO quota VALUES ('joe@example.org', 1, 1);")
+    database.chmod(0o644)
+    gate = quotagate(f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
+                     f'store db {{ type = sql  uri = "sqlite://{database}"  preset = dovecot  limit = 1M }}\n')
+    gate.says(f'event=rule-in-doubt store=db note="{DOUBT}"')
+    step = json.loads(gate.check("--json", "joe@example.org").stdout)[0]["steps"][-1]
+    assert (step["rule"], step["warning"]) == ("fits", DOUBT)
+    gate.reload(gate.configuration.read_text().replace("preset =", "rule = dovecot-2.3  preset ="))
+    step = json.loads(gate.check("--json", "joe@example.org").stdout)[0]["steps"][-1]
+    assert step["rule"] == "dovecot-2.3" and "warning" not in step
+    assert gate.said().count("event=rule-in-doubt") == 1
 
 
 def test_the_shortest_useful_file_is_enough(quotagate, folder, mail):
