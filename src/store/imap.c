@@ -1,6 +1,6 @@
 /*
  * Any IMAP server that tells quotas: each mailbox is asked about as its own user, or by somebody who may ask about all
- * (store/imap_ask.h).
+ * (store/imap_ask.h). Where the rule is one of Dovecot's, its figures are read as Dovecot rounds them.
  */
 #include "store/imap_ask.h"
 #include "store/imap_conf.h"
@@ -12,6 +12,7 @@ const struct store_kind imap_type = {
 	.conf_size = sizeof(struct imap_conf),
 	.rule = RULE_FITS,
 	.check = imap_conf_check,
+	.prepare = imap_conf_prepare,
 	.told_domain = imap_conf_told_domain,
 	.open = imap_ask_open,
 	.ask = imap_ask,

@@ -123,15 +123,29 @@ static uint32_t messages_of(uint64_t n)
 	return n > UINT32_MAX - 1 ? UINT32_MAX - 1 : (uint32_t)n;
 }
 
-/* Facts have no limit of 0: one more of usage and limit says the same. */
-static void fill(struct facts *f, const struct hearsay *h)
+/*
+ * The largest usage and the smallest limit that the figures can mean. Dovecot rounds both up. Cyrus rounds usage down, and
+ * its limits are whole units. Of another server this is not known; if it rounds as Dovecot does, what is too much of usage
+ * makes up for what is too much of the limit.
+ *
+ * Facts have no limit of 0: one more of usage and limit says the same.
+ */
+static void fill_storage(struct facts *f, const struct imap *s, const struct imap_resource *storage)
+{
+	unsigned more = storage->limit == 0;
+	f->usage = octets_of(storage->usage) + more;
+	f->limit = octets_of(storage->limit) + more;
+	if (s->conf->dovecot)
+		f->limit -= UNIT - 1;
+	else
+		f->usage += UNIT - 1;
+}
+
+static void fill(struct facts *f, const struct imap *s, const struct hearsay *h)
 {
 	*f = (struct facts){ .state = FACTS_FOUND, .source = SOURCE_SERVER, .firm = true };
-	if (h->storage.limited) {
-		unsigned more = h->storage.limit == 0;
-		f->usage = octets_of(h->storage.usage) + UNIT - 1 + more;
-		f->limit = octets_of(h->storage.limit) + more;
-	}
+	if (h->storage.limited)
+		fill_storage(f, s, &h->storage);
 	if (h->messages.limited) {
 		unsigned more = h->messages.limit == 0;
 		f->messages = messages_of(h->messages.usage) + more;
@@ -164,10 +178,11 @@ static bool says_unknown(const struct imap_response *r)
 	       begins(r->text, STR("Mailbox doesn't exist")) || begins(r->text, STR("Invalid mailbox name"));
 }
 
-static void judge(const struct imap_response *end, const struct hearsay *h, struct facts *facts, struct buf *note)
+static void judge(const struct imap *s, const struct imap_response *end, const struct hearsay *h, struct facts *facts,
+	struct buf *note)
 {
 	if (end->kind == IMAP_OK) {
-		fill(facts, h);
+		fill(facts, s, h);
 		describe(h, note);
 		return;
 	}
@@ -258,7 +273,7 @@ void imap_ask(void *state, const struct mailbox *m, bool firm, struct facts *fac
 	} else if (ask_server(s, &q, &h, &end, &why)) {
 		buf_putc(note, ' ');
 		buf_put_clean(note, q.name);
-		judge(&end, &h, facts, note);
+		judge(s, &end, &h, facts, note);
 	} else {
 		buf_puts(note, ": ");
 		buf_put(note, buf_str(&why));

@@ -119,6 +119,12 @@ bool imap_conf_check(const void *conf, struct err *err)
 	return true;
 }
 
+void imap_conf_prepare(void *conf, enum store_rule rule)
+{
+	struct imap_conf *c = conf;
+	c->dovecot = rule == RULE_DOVECOT_2_3 || rule == RULE_DOVECOT_2_4;
+}
+
 /* ---- the table ---- */
 
 #define ROW(member) offsetof(struct imap_conf, member)

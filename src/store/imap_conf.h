@@ -8,6 +8,7 @@
 #include "base/buf.h"
 #include "base/opt.h"
 #include "base/time.h"
+#include "core/facts.h"
 #include "core/template.h"
 
 #define IMAP_NAME_MAX 1024 /* octets of a mailbox's or a user's name */
@@ -19,6 +20,7 @@ struct imap_conf {
 	const char *login, *authorize, *mailbox; /* templates; authorize and mailbox may be null */
 	const char *password_file, *ca_file;
 	bool starttls;
+	bool dovecot; /* the server is one, as the rule says */
 	int verify;
 	msec timeout;
 };
@@ -32,6 +34,9 @@ bool imap_conf_check(const void *conf, struct err *);
 bool imap_conf_is_personal(const struct imap_conf *);
 
 bool imap_conf_told_domain(const void *conf);
+
+/* Settles what the rule says of the server. */
+void imap_conf_prepare(void *conf, enum store_rule rule);
 
 /* The name of the mailbox, in UTF-8. What the template has between its parts, `/` or `.`, separates levels: a value does
    not hold a `/`, and in the place of a dot in a local part Cyrus has a `^`. False when no mailbox can have that name. */

@@ -472,19 +472,37 @@ def asks_dovecot(gate, folder):
     return make
 
 
+def held(mail, name):
+    """Octets in the mailbox, as Dovecot has written them."""
+    lines = (mail / "example.org" / name / "Maildir" / "maildirsize").read_text().splitlines()[1:]
+    return sum(int(line.split()[0]) for line in lines)
+
+
 @pytest.mark.parametrize("who", ['login = "%u*master"', 'login = master  authorize = "%u"'])
-def test_what_dovecot_says(dovecot_imap, asks_dovecot, who):
+def test_what_dovecot_says(dovecot_imap, asks_dovecot, mail, who):
     server = dovecot_imap(users=["joe@example.org", "rich@example.org"],
                           fields={"rich@example.org": "userdb_quota_rule=*:storage=0"})
     assert server.deliver("joe@example.org", message(100_000)) and server.deliver("rich@example.org", message(100_000))
     daemon = asks_dovecot(server, who)
     verdict, step = looks(daemon, "joe@example.org")
-    assert (verdict, step["limit"]) == ("pass", QUOTA) and 0 <= step["usage"] - 100_000 < 3000
+    assert (verdict, step["limit"]) == ("pass", QUOTA - 1023) and 0 <= step["usage"] - held(mail, "joe") < 1024
     assert looks(daemon, "joe@example.org", 300_000)[0] == "reject"
     verdict, step = looks(daemon, "rich@example.org", 300_000)
     assert verdict == "pass" and step["limit"] == 0
     # Dovecot does not say why it lets somebody not in, so it is not for us to say that there is no such user.
     assert looks(daemon, "nobody@example.org")[0] == "defer"
+
+
+def test_figures_of_dovecot_mean_no_more_than_they_may(dovecot_imap, asks_dovecot, mail):
+    """Dovecot rounds usage and limit up, whatever they are."""
+    limits = {f"u{octets}": octets for octets in (50_000, 50 * 1024 - 1, 50 * 1024, 50 * 1024 + 1)}
+    server = dovecot_imap(users=[f"{name}@example.org" for name in limits], fields={
+        f"{name}@example.org": f"userdb_quota_rule=*:bytes={octets}" for name, octets in limits.items()})
+    daemon = asks_dovecot(server)
+    for number, (name, octets) in enumerate(limits.items()):
+        assert server.deliver(f"{name}@example.org", message(2000 + 300 * number))
+        _, step = looks(daemon, f"{name}@example.org")
+        assert 0 <= octets - step["limit"] < 1024 and 0 <= step["usage"] - held(mail, name) < 1024, (name, step)
 
 
 @pytest.mark.parametrize("size", [90_000, 97_000, 99_000, 103_000, 110_000, 118_000, 119_000, 125_000, 210_000])
