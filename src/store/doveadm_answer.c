@@ -56,6 +56,13 @@ static uint64_t octets_of(uint64_t kib)
 	return kib > INT64_MAX / 1024 ? INT64_MAX : kib * 1024;
 }
 
+/* Dovecot rounds up: of usage the largest that a figure can mean is taken, of a limit the smallest, for a message too few
+   comes again, and one too many bounces. */
+static uint64_t least_limit(uint64_t kib)
+{
+	return kib ? octets_of(kib) - 1023 : 0;
+}
+
 static uint32_t count_of(uint64_t n)
 {
 	return n > UINT32_MAX ? UINT32_MAX : (uint32_t)n;
@@ -81,7 +88,7 @@ static void read_rows(const json_t *rows, struct facts *facts, struct buf *note)
 		.source = SOURCE_SERVER,
 		.firm = true,
 		.usage = octets_of(storage.used),
-		.limit = octets_of(storage.limit),
+		.limit = least_limit(storage.limit),
 		.messages = count_of(messages.used),
 		.message_limit = count_of(messages.limit) };
 	buf_puts(note, ": ");

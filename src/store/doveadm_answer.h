@@ -4,7 +4,7 @@
  *   [ [ "doveadmResponse", [ { "root": NAME, "type": "STORAGE" / "MESSAGE", "value": N, "limit": N / "-" }... ], TAG ] ]
  *   [ [ "error", { "type": "exitCode", "exitCode": 67 }, TAG ] ]
  *
- * Numbers are strings; those of STORAGE count KiB and are rounded up. A user may have several quota roots; Dovecot obeys
+ * Numbers are strings; those of STORAGE count KiB and are rounded up, usage and limit alike. A user may have several quota roots; Dovecot obeys
  * all of them, so the one with the least room is told. Read by jansson; what the answer may make it allocate is bounded
  * by the answer's length.
  */

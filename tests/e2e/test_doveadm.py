@@ -120,6 +120,20 @@ def test_the_verdict_is_that_of_the_delivery(server, gate, key, name, size):
     assert (said == "DUNNO") == dovecot.deliver(address, size), said
 
 
+def test_figures_mean_no_more_than_they_may(server, gate, key, mail):
+    """Dovecot rounds usage and limit up, whatever they are."""
+    limits = {f"u{octets}": octets for octets in (50_000, 50 * 1024 - 1, 50 * 1024, 50 * 1024 + 1)}
+    dovecot = server(users=[f"{name}@example.org" for name in limits], fields={
+        f"{name}@example.org": f"userdb_quota_rule=*:bytes={octets}" for name, octets in limits.items()})
+    daemon = gate(dovecot.uri, f'key_file = "{key}"')
+    for number, (name, octets) in enumerate(limits.items()):
+        assert dovecot.deliver(f"{name}@example.org", 2000 + 300 * number)
+        lines = (mail / "example.org" / name / "Maildir" / "maildirsize").read_text().splitlines()[1:]
+        held = sum(int(line.split()[0]) for line in lines)
+        step = facts(daemon, f"{name}@example.org")["steps"][-1]
+        assert 0 <= octets - step["limit"] < 1024 and 0 <= step["usage"] - held < 1024, (name, step)
+
+
 def test_a_mask_is_no_user(server, gate, key):
     """Dovecot would go through all of its users."""
     dovecot = server()

@@ -151,7 +151,8 @@ class DovecotMaildirs(ByDovecot):
 
 
 class Doveadm(ByDovecot):
-    name, type, unit, limited = "doveadm", "`dovecot`, `uri`", 1024, False
+    """Usage and limit come rounded up to KiB; each may be a KiB from what quotagate takes it for."""
+    name, type, unit, limited = "doveadm", "`dovecot`, `uri`", 2048, False
 
     @property
     def options(self):
@@ -160,6 +161,7 @@ class Doveadm(ByDovecot):
 
 
 class Imap(ByDovecot):
+    """Its figures are rounded likewise."""
     name, type, unit, limited = "imap", "`imap`", 2048, False
 
     @property

@@ -20,24 +20,26 @@ static const struct {
 	uint32_t messages, message_limit;
 	const char *note; /* is in it */
 } answers[] = {
-	{ ROWS(ROW("STORAGE", "10", "1024") "," ROW("MESSAGE", "7", "-")), FACTS_FOUND, 10240, 1048576, 7, 0,
+	{ ROWS(ROW("STORAGE", "10", "1024") "," ROW("MESSAGE", "7", "-")), FACTS_FOUND, 10240, 1047553, 7, 0,
 		": User quota" },
 	{ ROWS(ROW("STORAGE", "0", "-")), FACTS_FOUND, 0, 0, 0, 0, "" },
 	{ ROWS(ROW("STORAGE", "3", "0") "," ROW("MESSAGE", "2", "5")), FACTS_FOUND, 3072, 0, 2, 5, "" },
-	{ ROWS(ROW("OTHER", "x", "y") "," ROW("STORAGE", "1", "2")), FACTS_FOUND, 1024, 2048, 0, 0, "" },
+	{ ROWS(ROW("OTHER", "x", "y") "," ROW("STORAGE", "1", "2")), FACTS_FOUND, 1024, 1025, 0, 0, "" },
+	/* Dovecot rounds up: a limit of one octet is told as one KiB. */
+	{ ROWS(ROW("STORAGE", "1", "1")), FACTS_FOUND, 1024, 1, 0, 0, "" },
 	/* Of several roots the one with the least room; of each resource for itself. */
 	{ ROWS(ROW("STORAGE", "10", "-") "," ROW("STORAGE", "5", "10") "," ROW("STORAGE", "1", "9")), FACTS_FOUND, 5120,
-		10240, 0, 0, "" },
+		9217, 0, 0, "" },
 	{ ROWS(ROW("STORAGE", "1", "10") "," ROW("MESSAGE", "9", "-") "," ROW("STORAGE", "1", "-") "," ROW(
 		  "MESSAGE", "3", "4")),
-		FACTS_FOUND, 1024, 10240, 3, 4, "" },
-	{ ROWS(ROW("STORAGE", "12", "10") "," ROW("STORAGE", "9", "10")), FACTS_FOUND, 12288, 10240, 0, 0, "" },
+		FACTS_FOUND, 1024, 9217, 3, 4, "" },
+	{ ROWS(ROW("STORAGE", "12", "10") "," ROW("STORAGE", "9", "10")), FACTS_FOUND, 12288, 9217, 0, 0, "" },
 	{ ROWS(ROW("STORAGE", "18446744073709551615", "9007199254740993") "," ROW(
 		  "MESSAGE", "4294967296", "4294967296")),
-		FACTS_FOUND, INT64_MAX, INT64_MAX, UINT32_MAX, UINT32_MAX, "" },
+		FACTS_FOUND, INT64_MAX, INT64_MAX - 1023, UINT32_MAX, UINT32_MAX, "" },
 	{ "[[\"doveadmResponse\",[{\"type\":\"STORAGE\",\"value\":\"1\",\"limit\":\"2\",\"more\":{\"a\":[1,null]}}],"
 	  "\"q\"]]\r\n",
-		FACTS_FOUND, 1024, 2048, 0, 0, ": a quota root" },
+		FACTS_FOUND, 1024, 1025, 0, 0, ": a quota root" },
 	{ CODE("67"), FACTS_NO_MAILBOX, 0, 0, 0, 0, ": no such user" },
 	{ CODE("68"), FACTS_FOUND, 0, 0, 0, 0, ": this user has no quota" },
 	{ CODE("75"), FACTS_FAILED, 0, 0, 0, 0, "exit code 75" },
