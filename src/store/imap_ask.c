@@ -1,11 +1,13 @@
 #include "store/imap_ask.h"
 
+#include "base/hash.h"
 #include "store/imap_link.h"
 
 #include <assert.h>
 #include <stdlib.h>
 
 #define UNIT 1024 /* octets of STORAGE */
+#define ROOTS_MAX 64 /* of a mailbox */
 #define REASON_MAX 256
 #define COMMAND_MAX (8 * IMAP_NAME_MAX) /* an octet of a name becomes five at most */
 
@@ -17,10 +19,18 @@ struct imap {
 	char why[REASON_MAX]; /* it is */
 };
 
+/* Quota roots, by their names. */
+struct roots {
+	struct hash at[ROOTS_MAX];
+	size_t n;
+};
+
 /* What was heard of one mailbox. */
 struct hearsay {
 	bool zero_counts; /* a limit of 0 is one */
-	size_t roots;
+	bool named_roots; /* by a line QUOTAROOT, if only that there are none */
+	struct roots named, told; /* in that line; in lines QUOTA */
+	bool too_many; /* they are, or their names are too long */
 	struct imap_resource storage, messages;
 };
 
@@ -105,10 +115,27 @@ static void merge(struct hearsay *h, struct imap_resource *into, const struct im
 		imap_resource_merge(into, r);
 }
 
+static void add_roots(struct hearsay *h, struct roots *roots, struct str names)
+{
+	const struct hash_key key = { 0, 0 };
+	char text[IMAP_NAME_MAX];
+	for (struct buf name = BUF(text); imap_root_take(&names, &name); name.len = 0) {
+		h->too_many = h->too_many || name.full || roots->n == ROOTS_MAX;
+		if (h->too_many)
+			return;
+		roots->at[roots->n++] = hash_of(&key, name.at, name.len);
+	}
+}
+
 static void take_quota(void *arg, const struct imap_response *r)
 {
 	struct hearsay *h = arg;
-	h->roots += r->roots;
+	if (r->kind == IMAP_QUOTAROOT) {
+		h->named_roots = true;
+		add_roots(h, &h->named, r->names);
+	}
+	if (r->kind == IMAP_QUOTA)
+		add_roots(h, &h->told, r->names);
 	merge(h, &h->storage, &r->storage);
 	merge(h, &h->messages, &r->messages);
 }
@@ -155,14 +182,14 @@ static void fill(struct facts *f, const struct imap *s, const struct hearsay *h)
 
 static void describe(const struct hearsay *h, struct buf *note)
 {
-	buf_puts(note, h->roots == 0 ? ": it counts towards no quota" : "");
+	buf_puts(note, h->named.n == 0 ? ": it counts towards no quota" : "");
 	if (h->storage.limited)
 		buf_printf(note, ": STORAGE %llu KiB of %llu KiB", (unsigned long long)h->storage.usage,
 			(unsigned long long)h->storage.limit);
 	if (h->messages.limited)
 		buf_printf(note, ": MESSAGE %llu of %llu", (unsigned long long)h->messages.usage,
 			(unsigned long long)h->messages.limit);
-	if (h->roots && !h->storage.limited && !h->messages.limited)
+	if (h->named.n && !h->storage.limited && !h->messages.limited)
 		buf_puts(note, ": nothing is limited");
 }
 
@@ -178,10 +205,38 @@ static bool says_unknown(const struct imap_response *r)
 	       begins(r->text, STR("Mailbox doesn't exist")) || begins(r->text, STR("Invalid mailbox name"));
 }
 
+static bool is_told(const struct hearsay *h, struct hash root)
+{
+	for (size_t i = 0; i < h->told.n; i++)
+		if (hash_eq(h->told.at[i], root))
+			return true;
+	return false;
+}
+
+/*
+ * What an OK must not lack to be believed, for the worst that can be made of half an answer is a mailbox without a limit.
+ * Null: nothing. Dovecot has no line QUOTA for a root without limits; where no root has any, it says so in words, and has
+ * no line at all.
+ */
+static const char *find_missing(const struct imap *s, const struct hearsay *h, const struct imap_response *end)
+{
+	size_t told = 0;
+	if (h->too_many)
+		return "too many quota roots, or too long names of them";
+	if (!h->named_roots)
+		return !s->cyrus && begins(end->text, STR("No quota")) ? NULL : "no line QUOTAROOT";
+	for (size_t i = 0; i < h->named.n; i++)
+		told += is_told(h, h->named.at[i]);
+	if (told == h->named.n || (told && s->conf->dovecot))
+		return NULL;
+	return "no line QUOTA for a quota root that it names";
+}
+
 static void judge(const struct imap *s, const struct imap_response *end, const struct hearsay *h, struct facts *facts,
 	struct buf *note)
 {
-	if (end->kind == IMAP_OK) {
+	const char *missing = end->kind == IMAP_OK ? find_missing(s, h, end) : NULL;
+	if (end->kind == IMAP_OK && !missing) {
 		fill(facts, s, h);
 		describe(h, note);
 		return;
@@ -189,6 +244,8 @@ static void judge(const struct imap *s, const struct imap_response *end, const s
 	facts->state = end->kind == IMAP_NO && says_unknown(end) ? FACTS_NO_MAILBOX : FACTS_FAILED;
 	buf_puts(note, ": ");
 	buf_put_clean(note, end->line);
+	if (missing)
+		buf_printf(note, ", but %s", missing);
 }
 
 /* ---- asking ---- */

@@ -6,6 +6,8 @@
  * Servers count storage in units of 1024 octets, rounded down (Cyrus) or up (Dovecot, whose limit is, too). Usage is
  * taken for the largest and the limit for the smallest that the figures can mean: so no message is let in that would
  * bounce, and of those that would just have fitted some within the last 1023 octets (Dovecot: 2046) are refused for now.
+ *
+ * An OK is an answer only with a line QUOTAROOT, and a line QUOTA for each root that it names (but see find_missing).
  */
 #ifndef STORE_IMAP_ASK_H
 #define STORE_IMAP_ASK_H

@@ -157,7 +157,11 @@ static bool take_resource(struct imap_response *r, struct str *in)
 /* root SP "(" [resource *(SP resource)] ")" */
 static bool decode_quota(struct imap_response *r, struct str in)
 {
-	if (!skip_name(&in) || !take_blanks(&in) || !take(&in, '('))
+	const char *name = in.at;
+	if (!skip_name(&in))
+		return false;
+	r->names = (struct str){ name, (size_t)(in.at - name) };
+	if (!take_blanks(&in) || !take(&in, '('))
 		return false;
 	for (take_blanks(&in); !take(&in, ')'); take_blanks(&in))
 		if (!take_resource(r, &in))
@@ -171,12 +175,40 @@ static bool decode_quotaroot(struct imap_response *r, struct str in)
 {
 	if (!skip_name(&in))
 		return false;
+	r->names = in;
 	while (take_blanks(&in) && in.len) {
 		if (!skip_name(&in))
 			return false;
 		r->roots++;
 	}
 	return in.len == 0;
+}
+
+/* "quoted \\ string", {n}CRLF and n octets, or a word */
+static void put_name(struct buf *out, struct str written)
+{
+	if (written.at[0] == '{') {
+		buf_put(out, str_from(written, str_find(written, '\n') + 1));
+		return;
+	}
+	if (written.at[0] != '"') {
+		buf_put(out, written);
+		return;
+	}
+	for (size_t i = 1; i + 1 < written.len; i++) {
+		i += written.at[i] == '\\';
+		buf_putc(out, written.at[i]);
+	}
+}
+
+bool imap_root_take(struct str *names, struct buf *out)
+{
+	take_blanks(names);
+	const struct str from = *names;
+	if (from.len == 0 || !skip_name(names))
+		return false;
+	put_name(out, (struct str){ from.at, from.len - names->len });
+	return true;
 }
 
 /* ---- responses ---- */

@@ -39,11 +39,16 @@ struct imap_response {
 	struct str code,
 		text; /* the same, taken apart: what stood in brackets, perhaps nothing, and what stands behind */
 	size_t roots; /* of IMAP_QUOTAROOT: how many */
+	struct str
+		names; /* of IMAP_QUOTAROOT: those of the roots, of IMAP_QUOTA: that of its root; as they were written */
 	struct imap_resource storage, messages; /* of IMAP_QUOTA; storage in units of 1024 octets */
 };
 
 /* Of two limits that both hold, *r becomes the one that leaves less room. One that is not limited leaves all. */
 void imap_resource_merge(struct imap_resource *r, const struct imap_resource *);
+
+/* Takes the next name off *names, and appends it as it is meant, without quotes. False: there is none left. */
+bool imap_root_take(struct str *names, struct buf *out);
 
 /* > 0: octets of the response; 0: more is needed; < 0: malformed. */
 ssize_t imap_response_decode(struct imap_response *, struct str in);

@@ -154,6 +154,14 @@ ANSWERS = [
     (b"* 3 EXISTS\r\n" * 300_000 + b"TAG OK\r\n", "its answer is too long"),
     (b"* QUOTA " + b"x" * 3_000_000 + b"\r\n", "its answer is too long"),
     (b"x" * 3_000_000, "its answer is too long"),
+    # Of half an answer nobody makes a mailbox without a limit.
+    (b"TAG OK done\r\n", "OK done, but no line QUOTAROOT"),
+    (b"TAG OK No quota\r\n", "OK No quota, but no line QUOTAROOT"),  # Dovecot's words, and Cyrus is asked
+    (b"* QUOTA r (STORAGE 1 100)\r\nTAG OK done\r\n", "OK done, but no line QUOTAROOT"),
+    (b"* QUOTAROOT x r\r\nTAG OK done\r\n", "OK done, but no line QUOTA for a quota root that it names"),
+    (b"* QUOTAROOT x r s\r\n* QUOTA s (STORAGE 1 100)\r\nTAG OK done\r\n", "but no line QUOTA for a quota root"),
+    (b"* QUOTAROOT x" + b" r" * 65 + b"\r\n* QUOTA r (STORAGE 1 100)\r\nTAG OK done\r\n", "too many quota roots"),
+    (b"* QUOTAROOT x " + b"r" * 1025 + b"\r\nTAG OK done\r\n", "too long names of them"),
 ]
 
 
@@ -209,10 +217,10 @@ def test_what_was_known_serves_meanwhile(server, gate):
 
 SPELLINGS = [
     (b'* QUOTAROOT {8}\r\nuser/joe "a \\" b"\r\n* QUOTA "a \\" b" (MESSAGE 1 5 storage 10 20)\r\nTAG OK\r\n', 10, 20, 1, 5),
-    (b"* QUOTA {9+}\r\nq9 OK\r\n a (STORAGE 10 20)\r\nTAG OK done\r\n", 10, 20, 0, 0),
+    (b"* QUOTA {9+}\r\nq9 OK\r\n a (STORAGE 10 20)\r\n* QUOTAROOT x {9}\r\nq9 OK\r\n a\r\nTAG OK done\r\n", 10, 20, 0, 0),
     (b'* 7 EXISTS\r\n* QUOTAROOT x a b\r\n* QUOTA a (STORAGE 10 100)\r\n* QUOTA b (STORAGE 5 20 X-Y ? !)\r\n'
      b"* LIST () NIL {3}\r\nfoo\r\nTAG OK [x] done {3}\r\n", 5, 20, 0, 0),
-    (b'* QUOTA "" (STORAGE 18446744073709551616 18446744073709551616)\r\nTAG OK\r\n', None, None, 0, 0),
+    (b'* QUOTAROOT x ""\r\n* QUOTA "" (STORAGE 18446744073709551616 18446744073709551616)\r\nTAG OK\r\n', None, None, 0, 0),
 ]
 
 
@@ -225,6 +233,23 @@ def test_answers_in_other_spellings(server, gate, number):
     else:
         assert (step["usage"], step["limit"]) == (usage * 1024 + 1023, limit * 1024)
         assert (step.get("messages", 0), step.get("message_limit", 0)) == (messages, message_limit)
+
+
+# What Dovecot 2.3 says: nothing but words where no root has a limit, and no line QUOTA for a root without one.
+NO_QUOTA = b"TAG OK No quota (0.001 + 0.000 secs).\r\n"
+SECOND = b'* QUOTAROOT INBOX "User quota" Second\r\n* QUOTA Second (STORAGE 3 5)\r\nTAG OK Getquotaroot completed.\r\n'
+
+
+@pytest.mark.parametrize("rule,answer,usage,limit", [
+    ("fits", NO_QUOTA, 0, 0), ("dovecot-2.3", NO_QUOTA, 0, 0),
+    ("fits", SECOND, None, None), ("dovecot-2.3", SECOND, 3072, 4 * 1024 + 1), ("dovecot-2.4", SECOND, 3072, 4 * 1024 + 1),
+    ("fits", FINE, 2047, 100 * 1024), ("dovecot-2.3", FINE, 1024, 99 * 1024 + 1), ("cyrus", FINE, 2047, 100 * 1024),
+    ("dovecot-2.3", b"* QUOTAROOT x r\r\nTAG OK done\r\n", None, None),
+])
+def test_figures_are_read_as_the_rule_says_that_they_are_meant(server, gate, rule, answer, usage, limit):
+    verdict, step = looks(gate(server(answer), type="imap", options=f"rule = {rule}"))
+    assert (verdict == "defer") == (usage is None), step["note"]
+    assert (step.get("usage"), step.get("limit")) == (usage, limit)
 
 
 @pytest.mark.parametrize("type,limit", [("cyrus", 1), ("imap", 0)])

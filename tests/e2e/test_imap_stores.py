@@ -505,6 +505,19 @@ def test_figures_of_dovecot_mean_no_more_than_they_may(dovecot_imap, asks_doveco
         assert 0 <= octets - step["limit"] < 1024 and 0 <= step["usage"] - held(mail, name) < 1024, (name, step)
 
 
+def test_roots_of_dovecot_without_a_limit(dovecot_imap, asks_dovecot):
+    """It has no line QUOTA for them. Nobody but a Dovecot is believed without."""
+    server = dovecot_imap(users=["joe@example.org", "rich@example.org"], fields={
+        "joe@example.org": "userdb_quota_rule=*:storage=0 userdb_quota2=maildir:Second userdb_quota2_rule=*:storage=5",
+        "rich@example.org": "userdb_quota_rule=*:storage=0 userdb_quota2=maildir:Second"})
+    daemon = asks_dovecot(server)
+    assert looks(daemon, "joe@example.org")[1]["limit"] == 4 * 1024 + 1
+    assert looks(daemon, "rich@example.org", 300_000)[0] == "pass"
+    daemon.reload(daemon.configuration.read_text().replace("rule = dovecot-2.3", "rule = fits"))
+    verdict, step = looks(daemon, "joe@example.org")
+    assert verdict == "defer" and "but no line QUOTA for a quota root that it names" in step["note"]
+
+
 @pytest.mark.parametrize("size", [90_000, 97_000, 99_000, 103_000, 110_000, 118_000, 119_000, 125_000, 210_000])
 def test_the_verdict_is_dovecots(dovecot_imap, asks_dovecot, size):
     """A box that is half full, and messages of all sizes around what is left, Dovecot's grace of a tenth included."""

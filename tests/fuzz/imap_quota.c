@@ -20,6 +20,15 @@ static void ask(struct str name)
 		fuzz_require((space[i] >= ' ' && space[i] <= '~') || i + 2 >= out.len, "a question is one line");
 }
 
+static void take_names(struct str names)
+{
+	char space[64];
+	struct buf out = BUF(space);
+	while (imap_root_take(&names, &out))
+		;
+	fuzz_require(names.len == 0, "a name that was let in is one");
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct str in = { (const char *)data, size };
@@ -34,6 +43,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		require_inside(r.line, in);
 		require_inside(r.code, in);
 		require_inside(r.text, in);
+		require_inside(r.names, in);
+		take_names(r.names);
 		fuzz_require(r.storage.usage <= INT64_MAX && r.storage.limit <= INT64_MAX, "figures are below 2^63");
 		for (ssize_t i = 0; i < n && n < 200; i++)
 			fuzz_require(imap_response_decode(&again, (struct str){ in.at, (size_t)i }) == 0,

@@ -103,6 +103,38 @@ static void test_quotaroot(void **state)
 	}
 }
 
+static void assert_str(struct str is, const char *want)
+{
+	assert_int_equal(is.len, strlen(want));
+	assert_memory_equal(is.at, want, is.len);
+}
+
+/* The same root may be written in several ways. */
+static void test_names_of_roots(void **state)
+{
+	static const struct {
+		const char *in, *names; /* with | behind each */
+	} rows[] = {
+		{ "* QUOTAROOT INBOX\r\n", "" },
+		{ "* QUOTAROOT INBOX \"User quota\" Second\r\n", "User quota|Second|" },
+		{ "* QUOTAROOT \"a b\" a {3}\r\nb\rc \"d\\\"\\\\\" \r\n", "a|b\rc|d\"\\|" },
+		{ "* QUOTAROOT {5+}\r\nINBOX {0}\r\n \"\"\r\n", "||" },
+		{ "* QUOTA {10}\r\nUser quota (STORAGE 1 2)\r\n", "User quota|" },
+		{ "* QUOTA  r  ()\r\n", "r|" },
+		{ "* QUOTA \"\" ()\r\n", "|" },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		char text[100];
+		struct buf out = BUF(text);
+		struct imap_response r;
+		decode_whole(&r, rows[i].in);
+		while (imap_root_take(&r.names, &out))
+			buf_putc(&out, '|');
+		assert_str(buf_str(&out), rows[i].names);
+	}
+}
+
 static void test_others(void **state)
 {
 	static const char *const rows[] = {
@@ -119,12 +151,6 @@ static void test_others(void **state)
 		decode_whole(&r, rows[i]);
 		assert_int_equal(r.kind, IMAP_OTHER);
 	}
-}
-
-static void assert_str(struct str is, const char *want)
-{
-	assert_int_equal(is.len, strlen(want));
-	assert_memory_equal(is.at, want, is.len);
 }
 
 static void test_status(void **state)
@@ -267,6 +293,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_quota),
 		cmocka_unit_test(test_quotaroot),
+		cmocka_unit_test(test_names_of_roots),
 		cmocka_unit_test(test_others),
 		cmocka_unit_test(test_status),
 		cmocka_unit_test(test_malformed),
