@@ -180,6 +180,16 @@ static bool could_be_overtaken(const struct terms *terms, struct limit limit, ui
 	return (limit.octets && exceeds(u, size, limit.octets)) || (limit.messages && m >= limit.messages);
 }
 
+/* Dovecot tells its limit in KiB, rounded up, and its stores took it for the smallest that this can mean. What is refused
+   for good must not fit into the largest either. */
+static struct limit largest_limit(const struct terms *terms, const struct facts *facts, struct limit limit)
+{
+	bool dovecot = terms->rule == RULE_DOVECOT_2_3 || terms->rule == RULE_DOVECOT_2_4;
+	if (dovecot && facts->source == SOURCE_SERVER && limit.octets && limit.octets == facts->limit)
+		limit.octets = sum(limit.octets, 1023);
+	return limit;
+}
+
 static struct verdict decide_room(const struct rules *rules, const struct terms *terms, uint64_t size,
 	const struct facts *facts, struct charge charge, msec now)
 {
@@ -191,7 +201,7 @@ static struct verdict decide_room(const struct rules *rules, const struct terms 
 	if (!decide_is_full(terms, limit, u, m, size) &&
 		!(charge.messages && could_be_overtaken(terms, limit, u, m, size)))
 		return pass(REASON_ROOM);
-	if (decide_is_full(terms, limit, 0, 0, size))
+	if (decide_is_full(terms, largest_limit(terms, facts, limit), 0, 0, size))
 		return refuse(REASON_TOO_LARGE, &rules->too_large);
 	/* Room that only charges take may be free again in a moment: it is no sign of a mailbox nobody empties. */
 	if (!decide_is_full(terms, limit, facts->usage, facts->messages, size))

@@ -89,6 +89,7 @@ static bool read_choice(struct question *q, struct str key, struct str value)
 	static const char *const unknown[] = { "pass", "reject", "defer", NULL };
 	static const char *const error[] = { "pass", "defer", NULL };
 	static const char *const kinds[] = { "full", "too-large", NULL };
+	static const char *const sources[] = { "none", "server", NULL };
 	unsigned n;
 	if (str_eq(key, STR("rule")) && read_word(value, store_rule_names, &n))
 		q->terms.rule = q->facts.rule = (enum store_rule)n;
@@ -98,6 +99,8 @@ static bool read_choice(struct question *q, struct str key, struct str value)
 		q->rules.unknown = (enum on_unknown)n;
 	else if (str_eq(key, STR("error")) && read_word(value, error, &n))
 		q->rules.error = (enum on_error)n;
+	else if (str_eq(key, STR("source")) && read_word(value, sources, &n))
+		q->facts.source = n ? SOURCE_SERVER : SOURCE_NONE;
 	else if (str_eq(key, STR("kind")) && read_word(value, kinds, &n))
 		q->facts.too_large = n == 1;
 	else if (str_eq(key, STR("alone")) && str_eq(value, STR("yes")))
