@@ -111,7 +111,7 @@ def test_the_examples_are_accepted(idle_quotagate, example):
 OTHERS = """listen map {{ protocol = socketmap  address = "inet:127.0.0.1:1" }}
 listen line {{ protocol = check_quota  address = "udp:127.0.0.1:1"  words {{ pass = "0 \\"\\\\ #"  full = "+" }} }}
 listen quotad {{ protocol = exim-quotad  address = "inet:[::1]:2"  roots = {{"/a b", '/c"d'}} }}
-listen web {{ protocol = http  address = "inet:127.0.0.1:4"  token_file = "/a b"  window = 1m }}
+listen web {{ protocol = http  address = "inet:127.0.0.1:4"  token_file = "{tokens}"  window = 1m }}
 listen milter {{ protocol = milter  address = "inet:*:3"  allow = {{}}  mailers = local }}
 store vmail {{ type = maildir  path = "{mail}/%1d/%%/%n"  rule = fits  grace = 1500 }}
 store fs {{ type = maildir  path = "%h/Maildir"  rule = exim  layout = fs  limit = 1G }}
@@ -121,8 +121,11 @@ log {{ level = debug }}
 """
 
 
-def test_config_prints_what_reads_back_to_the_same(idle_quotagate, good, mail):
-    gate = idle_quotagate(good + OTHERS.format(mail=mail))
+def test_config_prints_what_reads_back_to_the_same(idle_quotagate, good, mail, folder):
+    tokens = folder / "tokens of us"
+    tokens.write_text("a token of the tests, of 16 octets at least".replace(" ", "-"))
+    tokens.chmod(0o600)
+    gate = idle_quotagate(good + OTHERS.format(mail=mail, tokens=tokens))
     first = gate.command("config")
     assert (first.returncode, first.stderr) == (0, "")
     assert "full = " in first.stdout and "ttl_low" in first.stdout
