@@ -135,15 +135,21 @@ static void book(struct gate *g, const struct ask *a, struct probe *p, msec now)
 	}
 }
 
+/* A message that is too large for any mailbox tells nothing of this one, nor does one that is put off for what others let
+   in, which may not come. */
+static bool is_full(const struct gate *g, const struct verdict *v)
+{
+	return (v->reason == REASON_FULL || v->reason == REASON_FULL_LONG) && v->reply != &g->conf.rules.put_off;
+}
+
 static void tell_judged(const struct gate *g, const struct ask *a, const struct probe *p, msec now)
 {
-	enum reason reason = p->answer.verdict.reason;
-	const struct judged j = { .mailbox = p->key,
+	const struct judged j = { .store = p->store,
+		.name = probe_name(p, &p->address),
+		.place = { p->text, p->host.len + p->home.len },
 		.address = &p->address,
-		.store = p->store,
 		.answer = &p->answer,
-		.full = (reason == REASON_FULL || reason == REASON_FULL_LONG) &&
-			a->answer.verdict.waived == WAIVED_NOT };
+		.full = is_full(g, &p->answer.verdict) && a->answer.verdict.waived == WAIVED_NOT };
 	if (g->stores.judged && a->query.kind == QUERY_RECIPIENT && a->query.purpose == PURPOSE_DELIVER)
 		g->stores.judged(g->stores.context, &j, now);
 }

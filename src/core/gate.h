@@ -58,11 +58,11 @@ struct gate_size {
 
 /* One mailbox of a question that was answered. All that it points to lasts for the call. */
 struct judged {
-	struct hash mailbox;
-	const struct address *address;
 	const struct route_store *store;
+	struct str name, place; /* of the mailbox in it; place: host and home that a directory told, may be empty */
+	const struct address *address;
 	const struct answer *answer; /* of this mailbox; its facts are FACTS_FOUND */
-	bool full; /* the message has no room there, and no waiver lets it in all the same */
+	bool full; /* what is in it leaves no room for the message, and no waiver lets it in all the same */
 };
 
 /* How stores and directories are reached. start() ends in exactly one lookup_done(), perhaps at once, unless cancel() came

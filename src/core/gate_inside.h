@@ -74,6 +74,9 @@ void probe_start(struct gate *, struct probe *, msec now);
 /* A look-up in a store is done. */
 void probe_hear(struct gate *, struct probe *, const struct lookup *, msec now);
 
+/* What the probe's store calls the mailbox that it has for an address. */
+struct str probe_name(const struct probe *, const struct address *);
+
 /* The name in the cache of the mailbox that the probe's store has for an address. */
 struct hash probe_key(const struct gate *, const struct probe *, const struct address *);
 

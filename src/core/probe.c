@@ -224,14 +224,19 @@ static bool is_fresh(const struct gate *g, const struct ask *a, const struct fin
 
 /* ---- asking stores ---- */
 
+struct str probe_name(const struct probe *p, const struct address *address)
+{
+	if (p->ask->query.kind == QUERY_PATH)
+		return p->ask->query.address;
+	return p->store->told_domain ? address->whole : address->local;
+}
+
 /* The mailbox's name in the cache. Where a directory told host or home, they are part of it: whoever is moved to another
    host has another mailbox. */
 struct hash probe_key(const struct gate *g, const struct probe *p, const struct address *address)
 {
 	struct hash_key key = { g->key.k0 ^ p->store->salt, g->key.k1 };
-	struct str name = p->ask->query.kind == QUERY_PATH ? p->ask->query.address
-			  : p->store->told_domain          ? address->whole
-							   : address->local;
+	struct str name = probe_name(p, address);
 	struct hash h = hash_of(&key, name.at, name.len);
 	if (p->host.len + p->home.len == 0)
 		return h;

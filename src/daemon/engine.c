@@ -142,7 +142,8 @@ static void on_trust(void *context, bool of_directory, unsigned index, bool good
 static void on_judged(void *context, const struct judged *j, msec now)
 {
 	struct engine *e = context;
-	notify_see(&e->notify, j, now);
+	if (e->notify.desk)
+		notify_see(&e->notify, j, now);
 }
 
 /* At most one line a minute and directory. */
@@ -226,9 +227,9 @@ bool engine_open(struct engine *e, struct config *c, struct nursery *nursery, st
 	};
 	struct desk *desk = NULL;
 	*e = (struct engine){ .config = config_get(c), .stores_of = config_get(c), .nursery = nursery };
-	notify_init(&e->notify);
 	if (getrandom(&e->key, sizeof(e->key), 0) != sizeof(e->key))
 		return err_set(err, "no randomness: %s", strerror(errno));
+	notify_init(&e->notify, e->key);
 	int n = uv_loop_init(&e->loop);
 	if (n < 0)
 		return err_set(err, "no event loop: %s", uv_strerror(n));

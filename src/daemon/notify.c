@@ -34,9 +34,9 @@ struct run {
 
 /* ---- the daemon's end ---- */
 
-void notify_init(struct notify *n)
+void notify_init(struct notify *n, struct hash_key key)
 {
-	*n = (struct notify){ .conf = NULL };
+	*n = (struct notify){ .key = key };
 	list_init(&n->runs);
 }
 
@@ -172,16 +172,18 @@ static struct str put_figures(struct buf *b, const uint64_t *figures, size_t n)
 	return (struct str){ b->at + from, b->len - from };
 }
 
-/* False: it is too long to be told. */
-static bool describe(struct run *r, const struct judged *j, unsigned mark, unsigned percent)
+/* Stores that give verdicts tell no figures: all are 0 then. False: it is too long to be told. */
+static bool describe(struct run *r, const struct judged *j, const char *event)
 {
 	const struct answer *a = j->answer;
-	const uint64_t percents[] = { percent };
-	const uint64_t figures[FIGURES] = { octets_sum(a->facts.usage, a->charge.octets), a->limit,
-		(uint64_t)a->facts.messages + a->charge.messages, a->message_limit };
+	bool told = a->rule != RULE_ASKED;
+	const uint64_t percents[] = { notices_percent(a) };
+	const uint64_t figures[FIGURES] = { told ? octets_sum(a->facts.usage, a->charge.octets) : 0,
+		told ? a->limit : 0, told ? (uint64_t)a->facts.messages + a->charge.messages : 0,
+		told ? a->message_limit : 0 };
 	struct buf b = BUF(r->text);
 	struct str *parts = r->question.parts;
-	parts[PART_EVENT] = put_part(&b, mark == NOTICE_FULL ? STR("full") : STR("warning"));
+	parts[PART_EVENT] = put_part(&b, str_of(event));
 	parts[PART_ADDRESS] = put_part(&b, j->address->whole);
 	parts[PART_STORE] = put_part(&b, j->store->name);
 	parts[PART_PERCENT] = put_figures(&b, percents, 1);
@@ -190,18 +192,11 @@ static bool describe(struct run *r, const struct judged *j, unsigned mark, unsig
 	return !b.full;
 }
 
-void notify_see(struct notify *n, const struct judged *j, msec now)
+static void tell(struct notify *n, const struct judged *j, struct hash mailbox, const char *event, msec now)
 {
-	if (!n->desk)
-		return;
-	unsigned percent = notices_percent(j->answer), mark = notices_mark(&n->conf->marks, percent);
-	if (j->full && (j->answer->limit || j->answer->message_limit) && j->answer->rule != RULE_ASKED)
-		mark = NOTICE_FULL;
-	if (!notices_see(n->notices, j->mailbox, mark, n->conf->period, now))
-		return;
 	struct run *r = n->n_runs < n->conf->queue ? calloc(1, sizeof(*r)) : NULL;
-	if (r && describe(r, j, mark, percent))
-		r->ticket = desk_ask(n->desk, r, &r->question, (uint32_t)j->mailbox.a);
+	if (r && describe(r, j, event))
+		r->ticket = desk_ask(n->desk, r, &r->question, (uint32_t)mailbox.a);
 	if (!r || !r->ticket) {
 		free(r);
 		drop(n, now);
@@ -210,6 +205,27 @@ void notify_see(struct notify *n, const struct judged *j, msec now)
 	r->of = n;
 	list_insert(&n->runs, &r->link);
 	n->n_runs++;
+}
+
+/* By the name of the store and what this calls it, whatever else its settings are by now. */
+static struct hash mailbox_of(const struct notify *n, const struct judged *j)
+{
+	struct hash h = hash_of(&n->key, j->store->name.at, j->store->name.len);
+	struct hash_key key = { h.a, h.b ^ j->place.len };
+	h = hash_of(&key, j->place.at, j->place.len);
+	key = (struct hash_key){ h.a, h.b };
+	return hash_of(&key, j->name.at, j->name.len);
+}
+
+void notify_see(struct notify *n, const struct judged *j, msec now)
+{
+	unsigned mark = notices_mark(&n->conf->marks, notices_percent(j->answer));
+	struct hash mailbox = mailbox_of(n, j);
+	struct notice_news news = notices_see(n->notices, mailbox, mark, j->full, n->conf->period, now);
+	if (news.mark)
+		tell(n, j, mailbox, "warning", now);
+	if (news.full)
+		tell(n, j, mailbox, "full", now);
 }
 
 /* ---- the helper's end ---- */

@@ -31,6 +31,7 @@ struct desk;
 struct notify {
 	const struct notify_conf *conf; /* in force */
 	struct notices *notices; /* null: nobody was to be told yet */
+	struct hash_key key; /* of mailboxes in it */
 	struct desk *desk; /* null: nobody is to be told */
 	struct list runs;
 	unsigned n_runs;
@@ -39,8 +40,8 @@ struct notify {
 	uint64_t dropped_unlogged;
 };
 
-/* Nobody is told yet. */
-void notify_init(struct notify *);
+/* Nobody is told yet. `key` must come from a good source of randomness. */
+void notify_init(struct notify *, struct hash_key key);
 void notify_done(struct notify *);
 
 /* Helpers that run the command by this section. *desk is null when it names none. */
@@ -53,7 +54,7 @@ void notify_use(struct notify *, struct desk *, const struct notify_conf *);
 /* Other marks, period or length of the queue; the helpers stay. */
 void notify_configure(struct notify *, const struct notify_conf *);
 
-/* For gate_stores.judged. */
+/* For gate_stores.judged, while there is a desk. */
 void notify_see(struct notify *, const struct judged *, msec now);
 
 /* nursery_set.run; `arg` is a const struct notify_conf. */

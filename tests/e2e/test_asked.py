@@ -6,6 +6,7 @@ import time
 import pytest
 
 from datagrams import free_udp_port
+from enclosure import owned
 from smtp import message, send
 
 LISTEN = 'listen mta {{ protocol = policy  address = "unix:{folder}/gate.sock"  mode = 0666 }}\n' \
@@ -87,6 +88,23 @@ def test_mta_sees_what_dovecot_lmtp_says_and_nothing_bounces(dovecot, postfix, m
     assert str(replies["nobody@example.org"]).startswith("550 5.1.1 ")
     mta.settle()
     assert mta.bounces() == []
+
+
+def test_that_it_refused_is_news_without_figures(dovecot, mail, gate, folder):
+    server = dovecot(mail, more=CHECK_QUOTA)
+    for octets in (150_000, 60_000):
+        assert server.deliver("full@example.org", octets)
+    told, program = owned(folder / "told", "defang") / "told", folder / "tell"
+    program.write_text(f'#!/bin/sh\necho "$@" $QUOTA_USAGE $QUOTA_LIMIT $QUOTA_MESSAGES $QUOTA_STORE >>{told}\n')
+    program.chmod(0o755)
+    daemon = gate(f'type = lmtp  address = "inet:127.0.0.1:{server.lmtp}"',
+                  f'notify {{ command = "{program}"  user = defang }}')
+    with asking(daemon) as ask:
+        assert ask("ok@example.org") == "pass"
+        for _ in range(2):
+            assert ask("full@example.org") == "452 4.2.2"
+    daemon.says("event=notify .* told=yes")
+    assert told.read_text() == "full full@example.org 0 0 0 0 asked\n"
 
 
 # ---- Dovecot's quota-status ----
