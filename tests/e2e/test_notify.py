@@ -286,21 +286,55 @@ SENDMAIL = """#!/bin/sh
 """
 
 
-def test_the_example_writes_a_message(quotagate, configuration, command, told, mail):
+def example(command):
+    """examples/notify, with a sendmail that keeps what it gets."""
     sendmail = command(SENDMAIL, "sendmail")
     text = (TOP / "examples" / "notify").read_text()
     assert text.count("/usr/sbin/sendmail\n") == 1
-    script = command(text.replace("/usr/sbin/sendmail\n", f"{sendmail}\n"))
-    gate = quotagate(configuration(f'command = "{script}"'))
+    return command(text.replace("/usr/sbin/sendmail\n", f"{sendmail}\n"))
+
+
+def messages(told):
+    """What it got: {recipient: lines of the message}."""
+    found = {}
+    for text in told.read_text().split("END\n")[:-1]:
+        words, *message = text.splitlines()
+        assert words.startswith("[-i][-f][<>][--][") and words.count("[") == 5, words
+        assert found.setdefault(words[17:-1], message) is message
+    return found
+
+
+def test_the_example_writes_a_message(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{example(command)}"'))
     names = ("a,b", "$(id)", "joe")
     first_look(gate, mail, *names)
     for name in names:
         fill(mail, 90, name)
         ask(gate, f"{name}@example.org")
     until(lambda: counted(gate, "told_total") == 3, "all were told, or not to be told")
-    words, *message = told.read_text().splitlines()
-    assert words == "[-i][-f][<>][--][joe@example.org]"
+    (message,) = messages(told).values()
     assert message[:4] == ["From: Mail system <postmaster@example.org>", "To: <joe@example.org>",
                            "Subject: Your mailbox is 90 % full", "Auto-Submitted: auto-generated"]
     assert f"    octets      {LIMIT * 90 // 100} of {LIMIT}" in message
-    assert [line for line in message if line in ("END", words)] == ["END"]
+
+
+def test_the_example_at_120_percent(quotagate, configuration, command, told, mail):
+    """The mark that was jumped over is for the owner; that mail is refused is for the postmaster to tell him."""
+    gate = quotagate(configuration(f'command = "{example(command)}"'))
+    first_look(gate, mail)
+    fill(mail, 120)
+    assert ask(gate).startswith("452 ")
+    until(lambda: counted(gate, "told_total") == 2, "both are told")
+    to = messages(told)
+    assert set(to) == {"joe@example.org", "postmaster@example.org"}
+    assert "Subject: Your mailbox is 120 % full" in to["joe@example.org"]
+    assert "Subject: The mailbox joe@example.org is full" in to["postmaster@example.org"]
+    assert f"    octets      {LIMIT * 120 // 100} of {LIMIT}" in to["postmaster@example.org"]
+
+
+def test_the_example_at_a_large_message(quotagate, configuration, command, told, mail):
+    gate = quotagate(configuration(f'command = "{example(command)}"'))
+    first_look(gate, mail)
+    assert ask(gate, size=LIMIT).startswith("452 ")
+    until(lambda: counted(gate, "told_total") == 1, "it is told")
+    assert "Subject: A message to your mailbox was refused" in messages(told)["joe@example.org"]
