@@ -329,6 +329,7 @@ static void read_notify(struct config *c, enum config_use use)
 	const struct options_notify *o = s->common;
 	struct config_helper helper;
 	c->notify = (struct notify_conf){ .command = o->command,
+		.state = o->state,
 		.period = o->period,
 		.timeout = o->timeout,
 		.helpers = (unsigned)o->helpers,

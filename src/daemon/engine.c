@@ -143,7 +143,7 @@ static void on_judged(void *context, const struct judged *j, msec now)
 {
 	struct engine *e = context;
 	if (e->notify.desk)
-		notify_see(&e->notify, j, now);
+		notify_see(&e->notify, j, now, engine_wall());
 }
 
 /* At most one line a minute and directory. */

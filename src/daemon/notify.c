@@ -36,7 +36,7 @@ struct run {
 
 void notify_init(struct notify *n, struct hash_key key)
 {
-	*n = (struct notify){ .key = key };
+	*n = (struct notify){ .key = key, .state.fd = -1 };
 	list_init(&n->runs);
 }
 
@@ -63,6 +63,7 @@ static void give_up(struct notify *n)
 void notify_done(struct notify *n)
 {
 	give_up(n);
+	notify_state_close(&n->state);
 	notices_free(n->notices);
 	n->notices = NULL;
 }
@@ -127,6 +128,16 @@ bool notify_open(struct desk **desk, uv_loop_t *loop, struct nursery *nursery, c
 		return err_set(err, "not enough memory to remember %zu notices", conf->mailboxes);
 	*desk = desk_open(loop, nursery, &how, err);
 	return *desk != NULL;
+}
+
+bool notify_remember(struct notify *n, msec now, msec wall, struct err *err)
+{
+	if (!n->notices || !n->conf->state)
+		return true;
+	if (!notify_state_open(&n->state, n->conf->state, n->notices, n->key, now, wall, err))
+		return false;
+	n->key = n->state.key;
+	return true;
 }
 
 void notify_use(struct notify *n, struct desk *desk, const struct notify_conf *conf)
@@ -217,11 +228,13 @@ static struct hash mailbox_of(const struct notify *n, const struct judged *j)
 	return hash_of(&key, j->name.at, j->name.len);
 }
 
-void notify_see(struct notify *n, const struct judged *j, msec now)
+void notify_see(struct notify *n, const struct judged *j, msec now, msec wall)
 {
 	unsigned mark = notices_mark(&n->conf->marks, notices_percent(j->answer));
 	struct hash mailbox = mailbox_of(n, j);
 	struct notice_news news = notices_see(n->notices, mailbox, mark, j->full, n->conf->period, now);
+	if (news.changed)
+		notify_state_write(&n->state, n->notices, news.row, now, wall);
 	if (news.mark)
 		tell(n, j, mailbox, "warning", now);
 	if (news.full)

@@ -7,7 +7,7 @@
 #define DAEMON_NOTIFY_H
 
 #include "core/gate.h"
-#include "core/notices.h"
+#include "daemon/notify_state.h"
 #include "io/nursery.h"
 
 #include <uv.h>
@@ -15,6 +15,7 @@
 /* The section of the configuration. Outlives what was opened by it, and in the helper lasts as long as the process. */
 struct notify_conf {
 	const char *command; /* null: nobody is told */
+	const char *state; /* null: what was told is forgotten at the end; as it was at the start */
 	struct notice_marks marks;
 	msec period, timeout;
 	unsigned helpers, queue; /* queue: runs that wait or go on */
@@ -32,6 +33,7 @@ struct notify {
 	const struct notify_conf *conf; /* in force */
 	struct notices *notices; /* null: nobody was to be told yet */
 	struct hash_key key; /* of mailboxes in it */
+	struct notify_state state;
 	struct desk *desk; /* null: nobody is to be told */
 	struct list runs;
 	unsigned n_runs;
@@ -48,14 +50,18 @@ void notify_done(struct notify *);
 bool notify_open(
 	struct desk **, uv_loop_t *, struct nursery *, const struct notify_conf *, struct notify *, struct err *);
 
+/* Opens the file that the section in force names, if it does, and remembers what stands in it; `wall` is the time of day
+   since 1970. For the start, before rights are given up and the first message comes. False: it cannot be had. */
+bool notify_remember(struct notify *, msec now, msec wall, struct err *);
+
 /* This desk, opened by a notify_conf, is used from now on; runs by a former one are given up and count as dropped. */
 void notify_use(struct notify *, struct desk *, const struct notify_conf *);
 
 /* Other marks, period or length of the queue; the helpers stay. */
 void notify_configure(struct notify *, const struct notify_conf *);
 
-/* For gate_stores.judged, while there is a desk. */
-void notify_see(struct notify *, const struct judged *, msec now);
+/* For gate_stores.judged, while there is a desk. `wall`: the time of day since 1970. */
+void notify_see(struct notify *, const struct judged *, msec now, msec wall);
 
 /* nursery_set.run; `arg` is a const struct notify_conf. */
 int notify_run(int fd, const void *arg);

@@ -300,6 +300,10 @@ const struct opt options_notify[] = {
 			"news. {} tells of full mailboxes alone."),
 	ROW(options_notify, period, OPT_DURATION, .def = "1d", .min = 1000, .max = 31536000000,
 		.help = "What was told of a mailbox is not told again for so long."),
+	ROW(options_notify, state, OPT_STRING, .check = opt_check_path,
+		.help = "A file in which what was told outlives a restart, such as /var/lib/quotagate/notices; its "
+			"folder must be there. 48 octets for each of `mailboxes`, opened before rights are given up; a "
+			"change takes effect at a restart."),
 	ROW(options_notify, user, OPT_STRING,
 		.help = "Who runs it, with the groups of that user; not root. Without it: the daemon's user."),
 	ROW(options_notify, helpers, OPT_NUMBER, .def = "1", .min = 1, .max = 64, .help = "How many run at once."),
@@ -308,7 +312,7 @@ const struct opt options_notify[] = {
 	ROW(options_notify, queue, OPT_NUMBER, .def = "1000", .min = 1, .max = 4096,
 		.help = "Runs that may wait or go on at once. What comes on top is dropped and counted."),
 	ROW(options_notify, mailboxes, OPT_NUMBER, .def = "10000", .min = 16, .max = 10000000,
-		.help = "Mailboxes of which is remembered what was told, at 56 octets each; a change takes effect at a "
+		.help = "Mailboxes of which is remembered what was told, at 80 octets each; a change takes effect at a "
 			"restart."),
 	OPT_END,
 };

@@ -79,7 +79,7 @@ struct options_log {
 };
 
 struct options_notify {
-	const char *command, *user;
+	const char *command, *state, *user;
 	struct opt_list warn;
 	msec period, timeout;
 	uint64_t helpers, queue, mailboxes;

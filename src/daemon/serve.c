@@ -188,7 +188,8 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 			return err_set(err, "out of memory");
 	}
 	nursery = nursery_open(&c->plan, reread, s, err);
-	if (!nursery || !engine_open(&s->engine, c, nursery, err))
+	if (!nursery || !engine_open(&s->engine, c, nursery, err) ||
+		!notify_remember(&s->engine.notify, engine_now(&s->engine), engine_wall(), err))
 		return false;
 	s->engine.listeners = &s->listeners;
 	start_signals(s); /* who sees that we listen may send one */

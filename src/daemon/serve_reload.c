@@ -6,13 +6,27 @@
 #include <string.h>
 #include <time.h>
 
-static void warn_restart(const struct config *was, const struct config *is)
+static bool differs(const char *was, const char *is)
 {
+	return was && is ? strcmp(was, is) != 0 : was != is;
+}
+
+/* The file of the state is opened at the start alone. */
+static bool wants_state(const struct serve *s, const struct config *is)
+{
+	bool late = is->notify.state && s->engine.notify.state.fd < 0;
+	return is->notify.command && (late || differs(s->engine.config->notify.state, is->notify.state));
+}
+
+static void warn_restart(const struct serve *s, const struct config *is)
+{
+	const struct config *was = s->engine.config;
 	if (memcmp(&was->size, &is->size, sizeof(is->size)) != 0)
 		log_line(LOG_LEVEL_WARNING, "event=reload note=\"the sizes of the cache change at the next restart\"");
-	if ((was->top->pid_file == NULL) != (is->top->pid_file == NULL) ||
-		(is->top->pid_file && strcmp(was->top->pid_file, is->top->pid_file) != 0))
+	if (differs(was->top->pid_file, is->top->pid_file))
 		log_line(LOG_LEVEL_WARNING, "event=reload note=\"pid_file changes at the next restart\"");
+	if (wants_state(s, is))
+		log_line(LOG_LEVEL_WARNING, "event=reload note=\"the state of notify changes at the next restart\"");
 	if (was->top->confine != is->top->confine)
 		log_line(LOG_LEVEL_WARNING,
 			"event=reload note=\"confine changes for helpers now, for the other processes at the next "
@@ -107,7 +121,7 @@ void serve_reload(struct serve *s)
 	if (c && wrong)
 		err_set(&err, "%s", conf_error(c->conf, 0));
 	if (!wrong)
-		warn_restart(s->engine.config, c);
+		warn_restart(s, c);
 	bool applied = !wrong && apply(s, c, &err);
 	reopen_log(s->engine.config);
 	for (size_t i = 1; c && i < wrong; i++)

@@ -180,8 +180,10 @@ def test_a_mailbox_is_one_however_its_address_is_typed(quotagate, configuration,
     lines(told, 1)
 
 
-def restart(gate):
+def restart(gate, configuration=None):
     assert gate.stop() == 0
+    if configuration:
+        gate.configuration.write_text(configuration)
     gate.start()
 
 
@@ -199,6 +201,77 @@ def test_without_a_state_marks_have_a_base_line(quotagate, configuration, comman
     fill(mail, 96)
     assert ask(gate) == "DUNNO"
     assert [row[0:3:2] for row in lines(told, 3)] == [["full", "90"], ["full", "90"], ["warning", "96"]]
+
+
+def test_with_a_state_what_was_told_outlives_a_restart(quotagate, configuration, command, told, mail, folder):
+    """Whatever else changes: the store's settings, and how many are remembered."""
+    state = folder / "notices"
+    notify = f'command = "{command()}"  state = "{state}"'
+    gate = quotagate(configuration(notify))
+    fill(mail, 90)
+    fill(mail, 10, "other")
+    assert ask(gate) == "DUNNO" and ask(gate, "other@example.org") == "DUNNO"
+    assert ask(gate, size=LIMIT // 2).startswith("452 ")
+    assert [row[0:3:2] for row in lines(told, 2)] == [["warning", "90"], ["full", "90"]]
+    assert state.stat().st_mode & 0o777 == 0o600 and state.stat().st_size == 64 + 10_000 * 48
+    restart(gate, configuration(notify + "  mailboxes = 100", more="log { level = debug }").replace("helpers = 1", "helpers = 2"))
+    gate.says("event=notify-state file=.* mailboxes=1\n")
+    assert gate.check("other@example.org").returncode == 0  # which leaves the file alone
+    assert state.stat().st_size == 64 + 100 * 48
+    assert ask(gate) == "DUNNO" and ask(gate, size=LIMIT // 2).startswith("452 ")
+    fill(mail, 85, "other")  # which nobody has told of
+    assert ask(gate, "other@example.org") == "DUNNO"
+    fill(mail, 96)
+    assert ask(gate) == "DUNNO"
+    restart(gate)
+    assert ask(gate) == "DUNNO" and ask(gate, "other@example.org") == "DUNNO"
+    assert [row[0:3:2] for row in lines(told, 4)][2:] == [["warning", "85"], ["warning", "96"]]
+
+
+def test_a_killed_daemon_has_forgotten_nothing(quotagate, configuration, command, told, mail, folder):
+    gate = quotagate(configuration(f'command = "{command()}"  state = "{folder}/notices"'))
+    fill(mail, 90)
+    ask(gate)
+    lines(told, 1)
+    gate.process.kill()
+    gate.process.wait()
+    gate.start()
+    ask(gate)
+    fill(mail, 96)
+    ask(gate)
+    assert [row[2] for row in lines(told, 2)] == ["90", "96"]
+
+
+def test_a_state_that_is_none(idle_quotagate, configuration, command, told, mail, folder):
+    """One that is damaged is begun anew; one that cannot be had is told of."""
+    state = folder / "notices"
+    state.write_text("This is no state of anything.\n")
+    gate = idle_quotagate(configuration(f'command = "{command()}"  state = "{state}"')).start()
+    gate.says('event=notify-state file=.* mailboxes=0 note="it was damaged and is begun anew')
+    fill(mail, 90)
+    ask(gate)
+    fill(mail, 96)
+    ask(gate)
+    assert lines(told, 1)[0][:3] == ["warning", "joe@example.org", "96"]
+    gate.stop()
+    state.unlink()
+    state.symlink_to("/etc/passwd")
+    assert gate.launch().ends() == 1
+    assert f"quotagate: notify: {state}: Too many levels of symbolic links" in gate.said()
+
+
+def test_another_state_wants_a_restart(quotagate, configuration, command, mail, folder):
+    notify = f'command = "{command()}"  state = "{folder}/notices"'
+    gate = quotagate(configuration(notify))
+    gate.reload(configuration(notify, limit=LIMIT + 1))
+    gate.says("event=reloaded")
+    assert "restart" not in gate.said()
+    gate.reload(configuration(notify.replace("notices", "others")))
+    gate.says('event=reload note="the state of notify changes at the next restart"')
+    until(lambda: gate.said().count("event=reloaded") == 2, "the reload is taken")
+    assert not (folder / "others").exists()
+    restart(gate)
+    assert (folder / "others").exists()
 
 
 @pytest.mark.parametrize("local", ["-rf", "$(touch HERE)", ";touch HERE", "a b", "`id`", "a'b", 'x"y', "-"])

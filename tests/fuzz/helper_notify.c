@@ -48,7 +48,7 @@ static bool ask(unsigned i, struct octets *in)
 		.full = fuzz_choose(in, 8) == 0 };
 	now += SECONDS(2);
 	uint64_t before = counted() + notify.n_runs;
-	notify_see(&notify, &judged, now);
+	notify_see(&notify, &judged, now, now);
 	seen += counted() + notify.n_runs - before;
 	fuzz_require(counted() + notify.n_runs - before <= 2, "a message is news as a mark and as a refusal");
 	fuzz_require(notify.n_runs <= conf.queue, "so many wait");
