@@ -129,6 +129,28 @@ def test_nobody_is_turned_away_by_a_restart(machine, unit):
 
 
 @KINDS
+def test_what_was_told_outlives_a_restart(machine, unit):
+    """By notify, in the state directory that the unit makes."""
+    state = machine.seen("/var/lib/quotagate/notices")
+    configure(machine, unit, more='notify { command = "/bin/true"  user = nobody  state = "/var/lib/quotagate/notices" }')
+    if unit == ONE:
+        machine.configuration.write_text(machine.configuration.read_text().replace("user = nobody", ""))
+    mbox(machine.mail / "full", 170_000)
+    for news in range(3):
+        machine.systemctl("restart" if news else "start", "quotagate")
+        if news == 2:
+            mbox(machine.mail / "full", 196_000)
+        assert ask(machine) == "DUNNO"
+        until(lambda: machine.journal().count("event=notify news=warning") == max(1, news), "the news is told")
+        seen = state.stat()
+        assert seen.st_mode & 0o777 == 0o600 and seen.st_uid == (USERS["vmail"] if unit == ONE else 0)
+        assert state.parent.stat().st_mode & 0o777 == 0o700
+    said = machine.journal()
+    assert "percent=83" in said and "percent=95" in said and said.count("event=notify-state file=") == 3
+    assert "level=error" not in said and "forbidden" not in said
+
+
+@KINDS
 def test_who_was_killed_is_started_again(machine, unit):
     machine.systemctl("start", "quotagate")
     killed = machine.told("MainPID")
