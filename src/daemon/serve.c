@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #define GROUPS_MAX 256
+#define NEWS_WAIT SECONDS(1) /* a restart is not held up for longer by a command that hangs */
 
 /* ---- configuration, as the helpers read it again at a reload ---- */
 
@@ -75,6 +76,7 @@ static void stop(struct serve *s)
 	s->stopping = true;
 	supervisor_say(&s->supervisor, "STOPPING=1");
 	s->stop_at = engine_now(&s->engine) + s->engine.config->gate.timeout + SECONDS(1);
+	s->news_until = engine_now(&s->engine) + NEWS_WAIT;
 	list_each_safe (n, &s->listeners)
 		listener_close(list_of(n, struct listener, all));
 	uv_timer_set_repeat(&s->second, 10);
@@ -101,6 +103,12 @@ static void stop_without_nursery(struct serve *s)
 	stop(s);
 }
 
+/* News counts as told from when it came up, over a restart too: it is lost if its command does not run. */
+static bool is_all_told(const struct serve *s, msec now)
+{
+	return s->engine.notify.n_runs == 0 || now >= s->news_until;
+}
+
 static void on_second(uv_timer_t *timer)
 {
 	struct serve *s = timer->data;
@@ -114,7 +122,7 @@ static void on_second(uv_timer_t *timer)
 	}
 	if (!s->stopping && nursery_gone(s->engine.nursery))
 		stop_without_nursery(s);
-	if (s->stopping && list_empty(&s->listeners))
+	if (s->stopping && list_empty(&s->listeners) && is_all_told(s, now))
 		uv_stop(&s->engine.loop);
 }
 

@@ -23,6 +23,7 @@ struct serve {
 	bool stopping;
 	bool failed; /* it ends because it must */
 	msec stop_at; /* what is not answered then is dropped */
+	msec news_until; /* while it ends: what is not told then is not told */
 };
 
 /* ---- serve_listeners.c ---- */

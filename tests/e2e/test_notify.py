@@ -228,6 +228,16 @@ def test_with_a_state_what_was_told_outlives_a_restart(quotagate, configuration,
     assert [row[0:3:2] for row in lines(told, 4)][2:] == [["warning", "85"], ["warning", "96"]]
 
 
+def test_what_is_under_way_at_the_end_is_told(quotagate, configuration, command, told, mail):
+    script = command("#!/bin/sh\nsleep 0.2\necho \"$@\" >>DIRECTORY/told\n")
+    gate = quotagate(configuration(f'command = "{script}"'))
+    first_look(gate, mail)
+    fill(mail, 90)
+    assert ask(gate) == "DUNNO"
+    assert gate.stop() == 0
+    assert told.read_text() == "warning joe@example.org 90\n"
+
+
 def test_a_killed_daemon_has_forgotten_nothing(quotagate, configuration, command, told, mail, folder):
     gate = quotagate(configuration(f'command = "{command()}"  state = "{folder}/notices"'))
     fill(mail, 90)
