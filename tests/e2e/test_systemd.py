@@ -22,6 +22,7 @@ store boxes {{ type = mbox  path = "/var/vmail/%n"  limit = {limit}  {user} }}
 domain example.org {{ store = boxes }}
 {more}
 """
+PLACE = "/var/lib/quotagate/notices"
 KINDS = pytest.mark.parametrize("unit", [SEVERAL, ONE], ids=["several users", "one user"])
 
 
@@ -130,23 +131,23 @@ def test_nobody_is_turned_away_by_a_restart(machine, unit):
 
 @KINDS
 def test_what_was_told_outlives_a_restart(machine, unit):
-    """By notify, in the state directory that the unit makes."""
-    state = machine.seen("/var/lib/quotagate/notices")
-    configure(machine, unit, more='notify { command = "/bin/true"  user = nobody  state = "/var/lib/quotagate/notices" }')
-    if unit == ONE:
-        machine.configuration.write_text(machine.configuration.read_text().replace("user = nobody", ""))
-    mbox(machine.mail / "full", 170_000)
-    for news in range(3):
-        machine.systemctl("restart" if news else "start", "quotagate")
-        if news == 2:
-            mbox(machine.mail / "full", 196_000)
+    """By notify, in the state directory that the unit makes; what is under way is told before the end."""
+    state, program = machine.seen(PLACE), machine.configuration.parent / "tell"
+    user = "" if unit == ONE else "user = nobody"
+    program.write_text("#!/bin/sh\nsleep 0.2\n")
+    program.chmod(0o755)
+    configure(machine, unit, more=f'notify {{ command = "/etc/quotagate/tell"  state = "{PLACE}"  {user} }}')
+    for percent in (83, 83, 96):
+        mbox(machine.mail / "full", 204_800 * percent // 100 + 100)
+        machine.systemctl("restart", "quotagate")
         assert ask(machine) == "DUNNO"
-        until(lambda: machine.journal().count("event=notify news=warning") == max(1, news), "the news is told")
         seen = state.stat()
         assert seen.st_mode & 0o777 == 0o600 and seen.st_uid == (USERS["vmail"] if unit == ONE else 0)
         assert state.parent.stat().st_mode & 0o777 == 0o700
+    machine.systemctl("stop", "quotagate.socket", "quotagate")
     said = machine.journal()
-    assert "percent=83" in said and "percent=95" in said and said.count("event=notify-state file=") == 3
+    assert re.findall("event=notify .*percent=(\\d+) .*told=(\\w+)", said) == [("83", "yes"), ("96", "yes")]
+    assert said.count("event=notify-state file=") == 3
     assert "level=error" not in said and "forbidden" not in said
 
 
