@@ -327,7 +327,7 @@ static void put_store_verdicts(struct exposition *x, const struct sources *s)
 /* ---- peers ---- */
 
 /* The figure number f: the first is the state, which is one sample for each that there is. */
-static void put_peer(struct exposition *x, const char *store, const struct store_peer *p, size_t f)
+static void put_peer(struct exposition *x, const char *store, const struct peer_stats *p, size_t f)
 {
 	static const char *const states[] = { "closed", "open", "half-open" };
 	const uint64_t values[] = { p->asked, p->answered, p->timeouts, p->fallbacks, p->refused };
@@ -353,7 +353,7 @@ static void put_peers(struct exposition *x, const struct engine *e)
 		{ "quotagate_peer_refused_total", "counter", "Those that it would not answer." },
 	};
 	const struct config *c = e->counters->config;
-	struct store_peer p;
+	struct peer_stats p;
 	for (size_t f = 0; f < sizeof(figures) / sizeof(figures[0]); f++) {
 		exposition_family(x, figures[f].name, figures[f].type, figures[f].help);
 		for (size_t i = 0; i < c->route.n_stores; i++) {

@@ -222,17 +222,13 @@ static void caller_cancel(struct store *s, struct lookup *l)
 		}
 }
 
-static bool caller_peer(const struct store *s, size_t i, struct store_peer *out)
+static bool caller_peer(const struct store *s, size_t i, struct peer_stats *out)
 {
 	const struct caller *c = (const struct caller *)(const void *)s;
 	if (i > 0)
 		return false;
 	*out = c->peer;
-	switch (c->breaker.state) {
-	case BREAKER_CLOSED: out->state = PEER_CLOSED; break;
-	case BREAKER_OPEN: out->state = PEER_OPEN; break;
-	case BREAKER_PROBING: out->state = PEER_HALF_OPEN; break;
-	}
+	out->state = peer_state_of(c->breaker.state);
 	return true;
 }
 

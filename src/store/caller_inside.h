@@ -45,7 +45,7 @@ struct caller {
 	uv_timer_t timer; /* of the oldest in the queue */
 	struct breaker breaker;
 	struct breaker_conf breaker_conf;
-	struct store_peer peer;
+	struct peer_stats peer;
 	uint32_t random;
 	msec again_at; /* no further connection is tried before, while there are others */
 	unsigned handles; /* of the loop, that are not closed yet, and one while the store is open */

@@ -79,17 +79,13 @@ static struct pool_stats remote_helpers(const struct store *s)
 	return desk_stats(((const struct remote *)(const void *)s)->desk);
 }
 
-static bool remote_peer(const struct store *s, size_t i, struct store_peer *out)
+static bool remote_peer(const struct store *s, size_t i, struct peer_stats *out)
 {
 	const struct remote_host *h = remote_hosts_at(((const struct remote *)(const void *)s)->hosts, i);
 	if (!h)
 		return false;
 	*out = h->peer;
-	switch (h->breaker.state) {
-	case BREAKER_CLOSED: out->state = PEER_CLOSED; break;
-	case BREAKER_OPEN: out->state = PEER_OPEN; break;
-	case BREAKER_PROBING: out->state = PEER_HALF_OPEN; break;
-	}
+	out->state = peer_state_of(h->breaker.state);
 	return true;
 }
 

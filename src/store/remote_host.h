@@ -17,7 +17,7 @@
 struct remote_hosts;
 
 struct remote_host {
-	struct store_peer peer; /* its name with the port, and counts; not the state */
+	struct peer_stats peer; /* its name with the port, and counts; not the state */
 	struct breaker breaker;
 	char name[256]; /* without the port */
 	char why[64]; /* no address was found, NUL-terminated */

@@ -11,6 +11,7 @@
 #include "base/opt.h"
 #include "core/decide.h"
 #include "core/lookup.h"
+#include "core/peer.h"
 
 struct blocking_conf;
 struct nursery;
@@ -63,21 +64,6 @@ struct store_kind {
 	"Dovecot writes these figures, but rule = fits is the default: name the rule of the program that delivers, "   \
 	"for instance dovecot-2.3"
 
-/* Another server that a store asks, for metrics. */
-enum store_peer_state {
-	PEER_CLOSED, /* as of a breaker: it is asked */
-	PEER_OPEN, /* it did not answer, and is not asked for a while */
-	PEER_HALF_OPEN, /* it is being tried again */
-};
-
-struct store_peer {
-	char name[256]; /* NUL-terminated; unique in its store */
-	enum store_peer_state state;
-	/* Questions and news since the start. fallbacks: asked by the other way, because the first did not answer; refused: it
-	   would not answer (our key, our clock). */
-	uint64_t asked, answered, timeouts, fallbacks, refused;
-};
-
 /* Of a store that exchanges messages with other machines, for metrics. */
 struct store_messages {
 	uint64_t strange; /* that came, but from nobody who may send them, or malformed */
@@ -94,7 +80,7 @@ struct store_type {
 	/* Its helper processes. Null: it has none. */
 	struct pool_stats (*helpers)(const struct store *);
 	/* The peer number i, from 0 on. False when there are no more. Null: it has none. */
-	bool (*peer)(const struct store *, size_t i, struct store_peer *out);
+	bool (*peer)(const struct store *, size_t i, struct peer_stats *out);
 	/* Null: it exchanges none. */
 	struct store_messages (*messages)(const struct store *);
 	void (*start)(struct store *, struct lookup *);

@@ -302,7 +302,7 @@ static void test_answers(void **state)
 {
 	(void)state;
 	open_store();
-	struct store_peer peer;
+	struct peer_stats peer;
 	for (int i = 0; i < 100; i++)
 		start();
 	run_all();
@@ -432,7 +432,7 @@ static void test_flood(void **state)
 static void test_breaker(void **state)
 {
 	(void)state;
-	struct store_peer peer;
+	struct peer_stats peer;
 	fx.conf.timeout = 50;
 	fx.conf.breaker_failures = 2;
 	fx.mute = true;

@@ -177,7 +177,7 @@ static void test_nobody_there(void **state)
 	(void)state;
 	fx.conf.timeout = SOON;
 	struct remote *r = open_store();
-	struct store_peer peer;
+	struct peer_stats peer;
 	fx.peers[0].mute = true;
 	struct lookup *l = start();
 	run_all();

@@ -120,7 +120,7 @@ static void test_hosts_are_bounded(void **state)
 static void test_breaker(void **state)
 {
 	struct peer *p = &fx.peers[0];
-	struct store_peer peer;
+	struct peer_stats peer;
 	(void)state;
 	fx.conf.timeout = SOON;
 	fx.conf.tries = 1;

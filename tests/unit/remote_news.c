@@ -178,7 +178,7 @@ static void test_an_answer_to_a_question_will_do(void **state)
 static void test_a_host_that_is_left_alone(void **state)
 {
 	struct peer *p = &fx.peers[0];
-	struct store_peer peer;
+	struct peer_stats peer;
 	(void)state;
 	fx.conf.timeout = SOON;
 	fx.conf.breaker_failures = 2;
