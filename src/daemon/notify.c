@@ -96,11 +96,11 @@ static struct str failure_of(const struct report *r, size_t len, const char *why
 	return len ? (struct str){ r->why, len } : STR("it failed");
 }
 
-static void on_answered(void *asker, const void *reply, size_t len, const char *why, msec now)
+static void on_answered(void *context, void *asker, const void *reply, size_t len, const char *why, msec now)
 {
 	struct run *r = asker;
 	struct str failure = failure_of(reply, len, why);
-	(void)now;
+	(void)context, (void)now;
 	if (failure.len)
 		r->of->stats.failed++;
 	else

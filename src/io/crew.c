@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+const char pool_hung[] = "the helper took too long";
+
 void crew_wake_at(struct pool *p, msec due)
 {
 	msec now = (msec)uv_now(p->loop);
@@ -172,7 +174,7 @@ static msec look_around(struct pool *p, msec now)
 		struct pool_helper *h = post->helper;
 		if (h && h->n && now - h->begun >= p->conf.hang) {
 			p->stats.hung++;
-			crew_end(h, "the helper took too long", false);
+			crew_end(h, pool_hung, false);
 		}
 		if (p->closed)
 			break;

@@ -27,13 +27,16 @@ struct paper {
 struct desk {
 	uv_loop_t *loop;
 	struct pool *pool;
-	void (*answered)(void *asker, const void *reply, size_t len, const char *why, msec now);
+	void (*answered)(void *context, void *asker, const void *reply, size_t len, const char *why, msec now);
+	void *context;
 	struct list spare; /* pool_request.link */
+	struct list out; /* desk_ticket.out, oldest first */
 };
 
 struct desk_ticket {
 	struct pool_request pool;
 	struct desk *of;
+	struct list out;
 	void *asker;
 	struct paper paper;
 };
@@ -67,6 +70,7 @@ static size_t paper_put(struct paper *p, const struct desk_question *q)
 static void put_back(struct desk_ticket *t)
 {
 	t->asker = NULL;
+	list_remove(&t->out);
 	list_insert(&t->of->spare, &t->pool.link);
 }
 
@@ -77,7 +81,7 @@ static void on_done(struct pool_request *r, const void *reply, size_t len, const
 	struct desk *d = t->of;
 	void *asker = t->asker;
 	put_back(t);
-	d->answered(asker, reply, len, why, desk_now(d));
+	d->answered(d->context, asker, reply, len, why, desk_now(d));
 }
 
 /* Null: no memory. */
@@ -93,6 +97,7 @@ static struct desk_ticket *ticket_new(struct desk *d)
 	if (!t)
 		return NULL;
 	t->of = d;
+	list_init(&t->out);
 	t->pool.done = on_done;
 	t->pool.record = &t->paper;
 	return t;
@@ -106,6 +111,7 @@ struct desk_ticket *desk_ask(struct desk *d, void *asker, const struct desk_ques
 	t->asker = asker;
 	t->pool.len = paper_put(&t->paper, q);
 	t->pool.affinity = affinity;
+	list_insert(&d->out, &t->out);
 	pool_submit(d->pool, &t->pool);
 	return t;
 }
@@ -114,6 +120,20 @@ void desk_forget(struct desk *d, struct desk_ticket *t)
 {
 	pool_forget(d->pool, &t->pool);
 	put_back(t);
+}
+
+void desk_dismiss(struct desk *d, const char *why)
+{
+	struct list all;
+	list_init(&all);
+	list_insert(&d->out, &all);
+	list_remove(&d->out);
+	while (!list_empty(&all)) {
+		struct desk_ticket *t = list_of(all.next, struct desk_ticket, out);
+		void *asker = t->asker;
+		desk_forget(d, t);
+		d->answered(d->context, asker, NULL, 0, why, desk_now(d));
+	}
 }
 
 struct desk *desk_open(uv_loop_t *loop, struct nursery *nursery, const struct desk_conf *conf, struct err *err)
@@ -133,7 +153,9 @@ struct desk *desk_open(uv_loop_t *loop, struct nursery *nursery, const struct de
 	}
 	d->loop = loop;
 	d->answered = conf->answered;
+	d->context = conf->context;
 	list_init(&d->spare);
+	list_init(&d->out);
 	d->pool = pool_open(loop, nursery, &pool, err);
 	if (!d->pool) {
 		free(d);

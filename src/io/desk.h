@@ -28,7 +28,8 @@ struct desk_conf {
 	unsigned helpers; /* 1..POOL_HELPERS_MAX */
 	msec hang; /* at least 1 */
 	/* As pool_request.done; the ticket is void already. May ask the next question. */
-	void (*answered)(void *asker, const void *reply, size_t len, const char *why, msec now);
+	void (*answered)(void *context, void *asker, const void *reply, size_t len, const char *why, msec now);
+	void *context; /* for answered() */
 };
 
 struct desk;
@@ -40,6 +41,10 @@ struct desk *desk_open(uv_loop_t *, struct nursery *, const struct desk_conf *, 
    copied. Equal affinities go to one helper where possible. Null: no memory, and nobody will be told. */
 struct desk_ticket *desk_ask(struct desk *, void *asker, const struct desk_question *, uint32_t affinity);
 void desk_forget(struct desk *, struct desk_ticket *);
+
+/* Ends every ticket that is out, as if it had failed by this reason: answered() is called for each from within, and may ask
+   the next question. What a helper was told goes on, and nobody hears of it. */
+void desk_dismiss(struct desk *, const char *why);
 
 msec desk_now(const struct desk *); /* the loop's time */
 struct pool_stats desk_stats(const struct desk *);

@@ -29,6 +29,7 @@
 #define POOL_RECORD_MAX 65536
 #define POOL_RETIRED SIZE_MAX /* in place of a reply's octets: ask another helper, and replace this one */
 #define POOL_HELPERS_MAX 64
+extern const char pool_hung[]; /* the `why` of a request that a helper worked on for too long: compare the pointer */
 #define POOL_OUTSTANDING_MAX 16
 
 struct pool_request {

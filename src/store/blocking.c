@@ -92,9 +92,10 @@ static bool reply_get(struct lookup *l, const struct report *r, size_t len)
 	return true;
 }
 
-static void on_answered(void *asker, const void *reply, size_t len, const char *why, msec now)
+static void on_answered(void *context, void *asker, const void *reply, size_t len, const char *why, msec now)
 {
 	struct lookup *l = asker;
+	(void)context;
 	l->store_data = NULL;
 	if (!reply || !reply_get(l, reply, len))
 		fail(l, reply ? NONSENSE : why);

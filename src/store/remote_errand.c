@@ -40,10 +40,11 @@ static bool report_get(struct remote_result *out, const struct report *r, size_t
 	return r->failed || out->n > 0 || rest.len > 0;
 }
 
-static void on_answered(void *asker, const void *reply, size_t len, const char *why, msec now)
+static void on_answered(void *context, void *asker, const void *reply, size_t len, const char *why, msec now)
 {
 	struct remote_errand *e = asker;
 	struct remote_result result = { .why = str_of(why) };
+	(void)context;
 	e->ticket = NULL;
 	if (reply && !report_get(&result, reply, len))
 		result = (struct remote_result){ .why = STR(NONSENSE) };

@@ -93,9 +93,10 @@ static bool take_report(struct server_address *s, const struct report *r, size_t
 	return true;
 }
 
-static void on_found(void *asker, const void *reply, size_t len, const char *why, msec now)
+static void on_found(void *context, void *asker, const void *reply, size_t len, const char *why, msec now)
 {
 	struct server_address *s = asker;
+	(void)context;
 	s->ticket = NULL;
 	s->again_at = now + AGAIN;
 	if (!reply || !take_report(s, reply, len, now))
