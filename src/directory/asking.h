@@ -5,6 +5,7 @@
 #ifndef DIRECTORY_ASKING_H
 #define DIRECTORY_ASKING_H
 
+#include "core/peer.h"
 #include "directory/directory.h"
 #include "io/pool.h"
 
@@ -29,5 +30,8 @@ void asking_reach(const void *arg, struct reach *);
 
 /* Of a directory that asking_open() made. */
 struct pool_stats asking_stats(const struct directory *);
+
+/* Of the server that one asks, for metrics. False: it asks none. */
+bool asking_peer(const struct directory *, struct peer_stats *out);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/heard.h"
 #include "base/opt.h"
 #include "core/lookup.h"
 #include "core/mailbox.h"
@@ -24,6 +25,10 @@ struct directory_type {
 	bool (*check)(const void *conf, struct err *);
 	/* What a helper needs to get at (io/confine.h). Null: servers. */
 	void (*reach)(const void *conf, struct reach *);
+	/* As those of a store: where its questions go, and what was heard there since the last call. Both null: it asks no
+	   server, and has no breaker. */
+	void (*server)(const void *conf, struct buf *out);
+	enum heard (*heard)(void *state);
 	void *(*open)(const void *conf, struct err *);
 	/* Who is behind the address (local part empty: a catch-all is looked for)? Appends targets (core/target.h) and returns
 	   LISTING_TARGETS, or says why not; the state is the directory's own (a connection, a file in memory). One line

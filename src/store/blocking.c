@@ -1,14 +1,17 @@
 /*
  * Both ends of the record between a look-up and its helper. The daemon's end checks every field of a reply; the desk has
- * checked every slice of a question (io/desk.h).
+ * checked every slice of a question (io/desk.h). Where the store asks a server, a guard stands before the desk.
  */
 #include "store/blocking.h"
 
+#include "core/guard.h"
 #include "core/lookup.h"
 #include "io/desk.h"
+#include "io/log.h"
 
 #include <stddef.h>
 #include <stdlib.h>
+#include <sys/random.h>
 
 #define NONSENSE "the helper's answer makes no sense"
 
@@ -22,12 +25,15 @@ struct report {
 	uint32_t messages, message_limit;
 	uint32_t state, source;
 	uint8_t firm, foreign; /* 0 or 1 */
+	uint8_t heard;
 	char note[LOOKUP_NOTE]; /* only what is used is sent, without NUL */
 };
 
 struct blocking {
 	struct store store; /* first: the gate holds a pointer to it */
 	struct desk *desk;
+	const struct blocking_conf *conf;
+	struct guard guard; /* where there is a server */
 };
 
 /* ---- the daemon's end ---- */
@@ -72,12 +78,12 @@ static void fail(struct lookup *l, const char *why)
 }
 
 /* False when the helper, which may be anybody's by now, sent what ours would not. Figures count only when found. */
-static bool reply_get(struct lookup *l, const struct report *r, size_t len)
+static bool reply_get(struct lookup *l, const struct report *r, size_t len, enum heard *heard)
 {
 	struct facts f = { 0 };
 	if (len < offsetof(struct report, note) || len > sizeof(*r) || r->firm > 1 || r->foreign > 1)
 		return false;
-	if (!state_of(r->state, &f.state) || !source_of(r->source, &f.source))
+	if (!state_of(r->state, &f.state) || !source_of(r->source, &f.source) || !heard_get(r->heard, heard))
 		return false;
 	if (f.state == FACTS_FOUND) {
 		f.usage = octets_of(r->usage);
@@ -92,19 +98,62 @@ static bool reply_get(struct lookup *l, const struct report *r, size_t len)
 	return true;
 }
 
+/* There is a server, and not one file of many, that may be at fault. */
+static bool is_guarded(const struct blocking *b)
+{
+	return b->guard.peer.name[0] != '\0';
+}
+
+static void log_peer(const struct blocking *b, bool is_asked)
+{
+	log_line(is_asked ? LOG_LEVEL_INFO : LOG_LEVEL_WARNING, "event=peer store=%s host=%s state=%s", b->conf->name,
+		b->guard.peer.name, breaker_state_name(b->guard.breaker.state));
+}
+
+/* Who waits for a helper's turn would wait for as long as the server is silent. */
+static void dismiss_all(struct blocking *b, msec now)
+{
+	char text[LOOKUP_NOTE];
+	struct buf why = BUF(text);
+	guard_put_why(&b->guard, now, &why);
+	desk_dismiss(b->desk, buf_z(&why));
+}
+
 static void on_answered(void *context, void *asker, const void *reply, size_t len, const char *why, msec now)
 {
+	struct blocking *b = context;
 	struct lookup *l = asker;
-	(void)context;
+	enum heard heard = why == pool_hung ? HEARD_FAULT : HEARD_NOTHING;
 	l->store_data = NULL;
-	if (!reply || !reply_get(l, reply, len))
+	if (!reply || !reply_get(l, reply, len, &heard))
 		fail(l, reply ? NONSENSE : why);
+	enum guard_turn turn = GUARD_AS_BEFORE;
+	if (is_guarded(b))
+		turn = guard_heard(&b->guard, l, heard, str_of(l->note), now);
+	if (turn != GUARD_AS_BEFORE)
+		log_peer(b, turn == GUARD_ASKED_AGAIN);
 	lookup_done(l, now);
+	if (turn == GUARD_LEFT_ALONE)
+		dismiss_all(b, now);
+}
+
+/* Answered at once, without the helpers. */
+static void refuse(struct blocking *b, struct lookup *l)
+{
+	char text[LOOKUP_NOTE];
+	struct buf why = BUF(text);
+	guard_put_why(&b->guard, desk_now(b->desk), &why);
+	fail(l, buf_z(&why));
+	lookup_done(l, desk_now(b->desk));
 }
 
 static void blocking_start(struct store *s, struct lookup *l)
 {
 	struct blocking *b = list_of(s, struct blocking, store);
+	if (is_guarded(b) && !guard_admits(&b->guard, l, desk_now(b->desk))) {
+		refuse(b, l);
+		return;
+	}
 	const struct mailbox *m = &l->mailbox;
 	const struct desk_question q = {
 		.text = { l->text, sizeof(l->text) },
@@ -117,6 +166,7 @@ static void blocking_start(struct store *s, struct lookup *l)
 	};
 	l->store_data = desk_ask(b->desk, l, &q, (uint32_t)l->key.a);
 	if (!l->store_data) {
+		guard_heard(&b->guard, l, HEARD_NOTHING, STR(""), desk_now(b->desk));
 		fail(l, "no memory");
 		lookup_done(l, desk_now(b->desk));
 	}
@@ -126,6 +176,7 @@ static void blocking_cancel(struct store *s, struct lookup *l)
 {
 	struct blocking *b = list_of(s, struct blocking, store);
 	desk_forget(b->desk, l->store_data);
+	guard_heard(&b->guard, l, HEARD_NOTHING, STR(""), desk_now(b->desk));
 	l->store_data = NULL;
 }
 
@@ -141,29 +192,54 @@ struct pool_stats blocking_stats(const struct store *s)
 	return desk_stats(((const struct blocking *)(const void *)s)->desk);
 }
 
+static bool blocking_peer(const struct store *s, size_t i, struct peer_stats *out)
+{
+	const struct blocking *b = (const struct blocking *)(const void *)s;
+	if (!is_guarded(b) || i > 0)
+		return false;
+	*out = guard_peer(&b->guard);
+	return true;
+}
+
 static const struct store_type blocking_store = {
 	.name = "blocking",
 	.helpers = blocking_stats,
+	.peer = blocking_peer,
 	.start = blocking_start,
 	.cancel = blocking_cancel,
 	.close = blocking_close,
 };
 
+static void set_up(struct blocking *b, const struct blocking_conf *conf)
+{
+	char text[256];
+	struct buf server = BUF(text);
+	uint32_t random = 0; /* jitter wants no better dice */
+	b->store.type = &blocking_store;
+	b->conf = conf;
+	if (conf->type->server)
+		conf->type->server(conf->conf, &server);
+	if (getrandom(&random, sizeof(random), 0) != sizeof(random))
+		random = (uint32_t)(uintptr_t)b;
+	guard_init(&b->guard, buf_str(&server), random);
+}
+
 struct store *blocking_open(uv_loop_t *loop, struct nursery *nursery, const struct blocking_conf *conf, struct err *err)
 {
+	struct blocking *b = calloc(1, sizeof(*b));
 	const struct desk_conf desk = {
 		.name = conf->name,
 		.set = conf->set,
 		.helpers = conf->helpers,
 		.hang = conf->hang,
 		.answered = on_answered,
+		.context = b,
 	};
-	struct blocking *b = calloc(1, sizeof(*b));
 	if (!b) {
 		err_set(err, "%s: no memory", conf->name);
 		return NULL;
 	}
-	b->store.type = &blocking_store;
+	set_up(b, conf);
 	b->desk = desk_open(loop, nursery, &desk, err);
 	if (!b->desk) {
 		free(b);
@@ -196,6 +272,7 @@ static size_t answer(const void *arg, void *state, const struct desk_question *q
 	r->source = f.source;
 	r->firm = f.firm;
 	r->foreign = f.foreign;
+	r->heard = !trouble && conf->type->heard ? conf->type->heard(state) : HEARD_NOTHING;
 	return offsetof(struct report, note) + note.len;
 }
 

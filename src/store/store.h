@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/heard.h"
 #include "base/opt.h"
 #include "core/decide.h"
 #include "core/lookup.h"
@@ -52,6 +53,11 @@ struct store_kind {
 	int (*run)(int fd, const void *arg);
 	/* What a helper needs to get at (io/confine.h). Null: servers. */
 	void (*reach)(const void *conf, struct reach *);
+	/* Where its questions go, if that is another server: puts it as the postmaster wrote it, and the store gets a breaker
+	   (core/guard.h) that goes by what heard() says. Both null: it has none, for one mailbox that cannot be read says
+	   nothing about the others. */
+	void (*server)(const void *conf, struct buf *out);
+	enum heard (*heard)(void *state); /* since it was last called; after each ask() */
 	void *(*open)(const void *conf, struct err *);
 	/* Fills facts (state, source, firm, figures); `firm` asks for facts fit to refuse on, whatever they cost. One line
 	   into `note`: what was read, or why it could not be told. */

@@ -22,9 +22,15 @@ void __wrap_lookup_done(struct lookup *l, msec now)
 	hostile_answered((unsigned)(l - lookups));
 }
 
+static void put_server(const void *conf, struct buf *out)
+{
+	(void)conf;
+	buf_puts(out, "inet:127.0.0.1:1");
+}
+
 static void begin(uv_loop_t *loop)
 {
-	static const struct directory_type type = { .name = "fake" };
+	static const struct directory_type type = { .name = "fake", .server = put_server };
 	static const struct asking_conf conf = { .name = "d", .type = &type, .helpers = 2, .hang = SECONDS(3600) };
 	directory = asking_open(loop, NULL, &conf, NULL);
 	fuzz_require(directory != NULL, "memory");
@@ -57,7 +63,7 @@ static void close_directory(void)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct hostile_asker asker = {
-		.open = begin, .ask = ask, .cancel = cancel, .close = close_directory, .reply = 8
+		.open = begin, .ask = ask, .cancel = cancel, .close = close_directory, .reply = 12
 	};
 	hostile_live(&asker, data, size);
 	return 0;

@@ -20,9 +20,15 @@ void __wrap_lookup_done(struct lookup *l, msec now)
 	hostile_answered((unsigned)(l - lookups));
 }
 
+static void put_server(const void *conf, struct buf *out)
+{
+	(void)conf;
+	buf_puts(out, "inet:127.0.0.1:1");
+}
+
 static void begin(uv_loop_t *loop)
 {
-	static const struct store_kind kind = { .name = "fake" };
+	static const struct store_kind kind = { .name = "fake", .server = put_server };
 	static const struct blocking_conf conf = { .name = "s", .type = &kind, .helpers = 2, .hang = SECONDS(3600) };
 	store = blocking_open(loop, NULL, &conf, NULL);
 	fuzz_require(store != NULL, "memory");

@@ -123,9 +123,11 @@ static void turn(void)
 static void event(const struct hostile_asker *asker, struct octets *in)
 {
 	unsigned what = fuzz_choose(in, 8), i = fuzz_choose(in, HOSTILE_QUESTIONS);
-	if (what < 2 && !f.out[i])
-		f.out[i] = asker->ask(i, in);
-	else if (what == 2 && f.out[i]) {
+	if (what < 2 && !f.out[i]) {
+		f.out[i] = true; /* it may be answered at once */
+		if (!asker->ask(i, in))
+			f.out[i] = false;
+	} else if (what == 2 && f.out[i]) {
 		f.out[i] = false;
 		asker->cancel(i);
 	} else if (what == 3)

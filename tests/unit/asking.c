@@ -31,12 +31,15 @@ static void *fake_open(const void *conf, struct err *err)
 	return malloc(1);
 }
 
+static enum heard heard; /* in the helper */
+
 /* "7" names seven members. */
 static enum listing fake_ask(void *state, const struct mailbox *m, struct buf *targets, struct buf *note)
 {
 	static const char *const names[] = { "failed", "not-ours", "no-address", "unlisted" };
 	uint64_t n = 0;
 	(void)state;
+	heard = str_eq(m->local, STR("failed")) ? HEARD_FAULT : HEARD_ANSWER;
 	if (str_eq(m->local, STR("kill")))
 		raise(SIGKILL);
 	if (str_eq(m->local, STR("stop")))
@@ -70,12 +73,33 @@ static const struct directory_type fake = {
 	.close = fake_close,
 };
 
+static void fake_server(const void *conf, struct buf *out)
+{
+	(void)conf;
+	buf_puts(out, "ldap://127.0.0.1:1");
+}
+
+static enum heard fake_heard(void *state)
+{
+	(void)state;
+	return heard;
+}
+
+static const struct directory_type server = {
+	.name = "server",
+	.open = fake_open,
+	.server = fake_server,
+	.heard = fake_heard,
+	.ask = fake_ask,
+	.close = fake_close,
+};
+
 /* Helpers that were taken over. */
 static struct forged {
 	const char *name;
 	struct {
 		uint64_t seq;
-		uint32_t listing, note_len;
+		uint32_t listing, note_len, heard;
 		char rest[66000];
 	} reply;
 	size_t len; /* octets of rest that are sent */
@@ -88,6 +112,7 @@ static struct forged {
 	{ .name = "nothing", .reply = { .listing = LISTING_NOT_OURS }, .note = "" },
 	{ .name = "listing", .reply = { .listing = 5 } },
 	{ .name = "huge listing", .reply = { .listing = 0x80000001 } },
+	{ .name = "heard", .reply = { .listing = LISTING_NOT_OURS, .heard = 3 } },
 	{ .name = "targets of none", .reply = { .listing = LISTING_NO_ADDRESS }, .len = 4 },
 	{ .name = "none of targets", .reply = { .listing = LISTING_TARGETS, .note_len = 4 }, .len = 4 },
 	{ .name = "note behind the end", .reply = { .listing = LISTING_TARGETS, .note_len = 5 }, .len = 4 },
@@ -173,12 +198,13 @@ static void run_all(void)
 	assert_true(process_run(&fx.loop, all_back, NULL));
 }
 
-enum set { SET_FAKE, SET_LATE, SET_FORGED };
+enum set { SET_FAKE, SET_LATE, SET_SERVER, SET_FORGED };
 
 static struct conf confs[] = { { NULL }, { fx.marker } };
 static struct asking_conf directories[] = {
 	[SET_FAKE] = { "fake", &fake, &confs[0], 2, SECONDS(60), SET_FAKE },
 	[SET_LATE] = { "late", &fake, &confs[1], 1, SECONDS(60), SET_LATE },
+	[SET_SERVER] = { "server", &server, &confs[0], 1, SECONDS(60), SET_SERVER },
 };
 
 static int set_up(void **state)
@@ -341,6 +367,62 @@ static void test_forged(void **state)
 	}
 }
 
+/* Faults in a row: who waits and who comes is told at once, until one question is answered again. */
+static void test_left_alone(void **state)
+{
+	struct peer_stats p;
+	(void)state;
+	open_directory(&directories[SET_SERVER]);
+	for (int i = 0; i < 3; i++)
+		start("failed");
+	struct lookup *behind = start("stop"), *last = start("0");
+	run_all();
+	assert_int_equal(behind->listing, LISTING_FAILED);
+	assert_int_equal(last->listing, LISTING_FAILED);
+	assert_non_null(strstr(last->note, " after 3 without an answer, last: "));
+	uint64_t asked = asking_stats(fx.directory).asked;
+	struct lookup *refused = start("0");
+	assert_int_equal(fx.done[fx.n - 1], 1);
+	assert_int_equal(refused->listing, LISTING_FAILED);
+	assert_null(refused->targets.at);
+	assert_int_equal(asking_stats(fx.directory).asked, asked);
+	assert_true(asking_peer(fx.directory, &p));
+	assert_string_equal(p.name, "ldap://127.0.0.1:1");
+	assert_int_equal(p.state, PEER_OPEN);
+}
+
+static void test_tried_again(void **state)
+{
+	struct peer_stats p;
+	(void)state;
+	open_directory(&directories[SET_SERVER]);
+	for (int i = 0; i < 3; i++)
+		start("failed");
+	run_all();
+	fx.loop.time += (uint64_t)SECONDS(7);
+	struct lookup *probe = start("no-address");
+	run_all();
+	assert_int_equal(probe->listing, LISTING_NO_ADDRESS);
+	assert_true(asking_peer(fx.directory, &p) && p.state == PEER_CLOSED);
+	struct lookup *next = start("0");
+	run_all();
+	assert_int_equal(next->listing, LISTING_TARGETS);
+}
+
+static void test_one_of_files_is_asked_always(void **state)
+{
+	struct peer_stats p;
+	(void)state;
+	open_directory(&directories[SET_FAKE]);
+	for (int i = 0; i < 10; i++)
+		start("failed");
+	run_all();
+	assert_false(asking_peer(fx.directory, &p));
+	struct lookup *l = start("0");
+	run_all();
+	assert_int_equal(l->listing, LISTING_TARGETS);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -352,6 +434,9 @@ int main(void)
 		TEST(test_hang),
 		TEST(test_opens_late),
 		TEST(test_forged),
+		TEST(test_left_alone),
+		TEST(test_tried_again),
+		TEST(test_one_of_files_is_asked_always),
 	};
 	return cmocka_run_group_tests_name("asking", tests, NULL, NULL);
 }

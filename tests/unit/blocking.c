@@ -32,9 +32,17 @@ static void *fake_open(const void *conf, struct err *err)
 	return malloc(1);
 }
 
+static enum heard heard; /* in the helper */
+
 static void fake_ask(void *state, const struct mailbox *m, bool firm, struct facts *f, struct buf *note)
 {
 	(void)state;
+	heard = HEARD_ANSWER;
+	if (str_eq(m->local, STR("fault"))) {
+		heard = HEARD_FAULT;
+		buf_puts(note, "no answer in time");
+		return;
+	}
 	if (str_eq(m->local, STR("kill")))
 		raise(SIGKILL);
 	if (str_eq(m->local, STR("stop")))
@@ -68,13 +76,34 @@ static const struct store_kind fake = {
 	.close = fake_close,
 };
 
+static void fake_server(const void *conf, struct buf *out)
+{
+	(void)conf;
+	buf_puts(out, "inet:127.0.0.1:1");
+}
+
+static enum heard fake_heard(void *state)
+{
+	(void)state;
+	return heard;
+}
+
+static const struct store_kind server = {
+	.name = "server",
+	.open = fake_open,
+	.server = fake_server,
+	.heard = fake_heard,
+	.ask = fake_ask,
+	.close = fake_close,
+};
+
 /* Helpers that were taken over: reply `arg` octets by number after the sequence number. */
 struct forged {
 	const char *name;
 	struct {
 		uint64_t seq, usage, limit;
 		uint32_t messages, message_limit, state, source;
-		uint8_t firm, foreign;
+		uint8_t firm, foreign, heard;
 		char note[300];
 	} reply;
 	size_t note_len;
@@ -91,6 +120,7 @@ static struct forged forgeries[] = {
 	{ .name = "source", .reply = { .state = FACTS_FOUND, .source = 200 } },
 	{ .name = "firm", .reply = { .state = FACTS_FOUND, .firm = 2 } },
 	{ .name = "foreign", .reply = { .state = FACTS_FOUND, .foreign = 255 } },
+	{ .name = "heard", .reply = { .state = FACTS_FOUND, .heard = 3 } },
 	{ .name = "long note", .reply = { .state = FACTS_FOUND }, .note_len = 290 },
 	{ .name = "short", .reply = { .state = FACTS_FOUND }, .note_len = (size_t)-1 },
 };
@@ -167,12 +197,13 @@ static void run_all(void)
 	assert_true(process_run(&fx.loop, all_back, NULL));
 }
 
-enum set { SET_FAKE, SET_LATE, SET_FORGED };
+enum set { SET_FAKE, SET_LATE, SET_SERVER, SET_FORGED };
 
 static struct conf confs[] = { { NULL }, { fx.marker } };
 static struct blocking_conf stores[] = {
 	[SET_FAKE] = { "fake", &fake, &confs[0], 2, SECONDS(60), SET_FAKE },
 	[SET_LATE] = { "late", &fake, &confs[1], 1, SECONDS(60), SET_LATE },
+	[SET_SERVER] = { "server", &server, &confs[0], 1, SECONDS(60), SET_SERVER },
 };
 
 static int set_up(void **state)
@@ -322,6 +353,151 @@ static void test_forged(void **state)
 	}
 }
 
+/* ---- the breaker ---- */
+
+#define LEFT_ALONE "left alone "
+#define LAST " s after 3 without an answer, last: "
+
+static bool begins(const char *s, const char *with)
+{
+	return strncmp(s, with, strlen(with)) == 0;
+}
+
+static enum peer_state peer_state(void)
+{
+	struct peer_stats p;
+	assert_true(fx.store->type->peer(fx.store, 0, &p));
+	assert_false(fx.store->type->peer(fx.store, 1, &p));
+	assert_string_equal(p.name, "inet:127.0.0.1:1");
+	return p.state;
+}
+
+/* Without asking a helper. */
+static void is_refused(const char *last)
+{
+	uint64_t asked = blocking_stats(fx.store).asked;
+	struct lookup *l = start("joe", false);
+	assert_int_equal(fx.done[fx.n - 1], 1);
+	assert_int_equal(l->facts.state, FACTS_FAILED);
+	assert_true(begins(l->note, LEFT_ALONE));
+	assert_non_null(strstr(l->note, last));
+	assert_int_equal(blocking_stats(fx.store).asked, asked);
+}
+
+static void test_left_alone(void **state)
+{
+	(void)state;
+	open_store(&stores[SET_SERVER]);
+	start("fault", false);
+	start("joe", false);
+	run_all();
+	start("fault", false);
+	start("fault", false);
+	run_all();
+	assert_int_equal(peer_state(), PEER_CLOSED);
+	assert_string_equal(fx.lookups[3].note, "no answer in time");
+	start("fault", false);
+	struct lookup *behind = start("stop", false);
+	for (int i = 0; i < 20; i++)
+		start("joe", false);
+	run_all();
+	assert_int_equal(peer_state(), PEER_OPEN);
+	assert_string_equal(fx.lookups[4].note, "no answer in time");
+	for (int i = 5; i < fx.n; i++) {
+		assert_int_equal(fx.done[i], 1);
+		assert_true(begins(fx.lookups[i].note, LEFT_ALONE));
+	}
+	assert_int_equal(behind->facts.state, FACTS_FAILED);
+	is_refused(LAST "no answer in time");
+}
+
+/* The time of the loop goes by faster than that of the clock on the wall. */
+static void leap(msec by)
+{
+	fx.loop.time += (uint64_t)by;
+}
+
+static void test_tried_again(void **state)
+{
+	struct peer_stats p;
+	(void)state;
+	open_store(&stores[SET_SERVER]);
+	for (int i = 0; i < 3; i++)
+		start("fault", false);
+	run_all();
+	leap(SECONDS(7));
+	struct lookup *probe = start("joe", false);
+	assert_int_equal(peer_state(), PEER_HALF_OPEN);
+	is_refused("no answer in time");
+	run_all();
+	assert_int_equal(probe->facts.state, FACTS_FOUND);
+	assert_int_equal(peer_state(), PEER_CLOSED);
+	struct lookup *next = start("joe", false);
+	run_all();
+	assert_int_equal(next->facts.state, FACTS_FOUND);
+	assert_true(fx.store->type->peer(fx.store, 0, &p));
+	assert_int_equal(p.asked, 5);
+	assert_int_equal(p.answered, 2);
+	assert_int_equal(p.timeouts, 3);
+}
+
+/* Nobody waits for the probe any more: the next question is one. */
+static void test_a_probe_that_is_cancelled(void **state)
+{
+	(void)state;
+	open_store(&stores[SET_SERVER]);
+	for (int i = 0; i < 3; i++)
+		start("fault", false);
+	run_all();
+	leap(SECONDS(7));
+	struct lookup *l = start("joe", false);
+	fx.store->type->cancel(fx.store, l);
+	fx.returned++;
+	assert_int_equal(peer_state(), PEER_OPEN);
+	l = start("joe", false);
+	run_all();
+	assert_int_equal(l->facts.state, FACTS_FOUND);
+}
+
+static void test_helpers_that_hang_are_a_fault(void **state)
+{
+	struct blocking_conf conf = stores[SET_SERVER];
+	(void)state;
+	conf.helpers = 3;
+	conf.hang = 50;
+	open_store(&conf);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(peer_state(), PEER_CLOSED);
+		start("stop", false);
+		run_all();
+	}
+	assert_int_equal(peer_state(), PEER_OPEN);
+	is_refused(LAST "the helper took too long");
+}
+
+/* Of a helper that dies, or a store of files, the others are none the worse. */
+static void test_what_is_no_fault_of_a_server(void **state)
+{
+	struct peer_stats p;
+	(void)state;
+	open_store(&stores[SET_SERVER]);
+	for (int i = 0; i < 4; i++) {
+		start("kill", false);
+		start("joe", false);
+		run_all();
+	}
+	assert_int_equal(peer_state(), PEER_CLOSED);
+	fx.store->type->close(fx.store);
+	open_store(&stores[SET_FAKE]);
+	for (int i = 0; i < 10; i++)
+		start("fault", false);
+	run_all();
+	assert_false(fx.store->type->peer(fx.store, 0, &p));
+	struct lookup *l = start("joe", false);
+	run_all();
+	assert_int_equal(l->facts.state, FACTS_FOUND);
+}
+
 int main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -332,6 +508,11 @@ int main(void)
 		TEST(test_hang),
 		TEST(test_opens_late),
 		TEST(test_forged),
+		TEST(test_left_alone),
+		TEST(test_tried_again),
+		TEST(test_a_probe_that_is_cancelled),
+		TEST(test_helpers_that_hang_are_a_fault),
+		TEST(test_what_is_no_fault_of_a_server),
 	};
 	return cmocka_run_group_tests_name("blocking", tests, NULL, NULL);
 }
