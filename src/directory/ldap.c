@@ -219,11 +219,28 @@ static void *ldap_directory_open(const void *conf, struct err *err)
 	return d;
 }
 
+/* Servers that stand for one another are one. */
+static void ldap_server(const void *conf, struct buf *out)
+{
+	const struct ldap_conf *c = conf;
+	for (size_t i = 0; i < c->uri.n; i++) {
+		buf_puts(out, i ? "," : "");
+		buf_puts(out, c->uri.at[i]);
+	}
+}
+
+static enum heard ldap_heard(void *state)
+{
+	return ldap_link_heard(((struct ldap_directory *)state)->link);
+}
+
 const struct directory_type ldap_directory = {
 	.name = "ldap",
 	.opts = ldap_opts,
 	.conf_size = sizeof(struct ldap_conf),
 	.check = ldap_conf_check,
+	.server = ldap_server,
+	.heard = ldap_heard,
 	.open = ldap_directory_open,
 	.ask = ldap_directory_ask,
 	.close = ldap_directory_close,

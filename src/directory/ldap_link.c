@@ -22,6 +22,7 @@ struct ldap_link {
 	LDAP *ld; /* null: not connected */
 	size_t server; /* that it is connected to */
 	uint64_t searches;
+	enum heard heard;
 	msec until; /* what is under way ends */
 	struct ldap_conncb callback;
 	struct server servers[]; /* one for each of conf->uri */
@@ -67,12 +68,29 @@ static struct timeval timeval_of(msec m)
 	return (struct timeval){ .tv_sec = m / 1000, .tv_usec = m % 1000 * 1000 };
 }
 
+enum heard ldap_link_heard(struct ldap_link *l)
+{
+	enum heard heard = l->heard;
+	l->heard = HEARD_NOTHING;
+	return heard;
+}
+
+/* What libldap makes of a server: results of its own are below 0. One of several servers that answers is enough. */
+static void hear(struct ldap_link *l, int result)
+{
+	if (!LDAP_API_ERROR(result) && result != LDAP_BUSY && result != LDAP_UNAVAILABLE)
+		l->heard = HEARD_ANSWER;
+	else if (l->heard == HEARD_NOTHING)
+		l->heard = HEARD_FAULT;
+}
+
 /* ---- why it failed ---- */
 
 /* "ldap://host: what was done: libldap's word for it (the server's own)" */
 static void say(struct ldap_link *l, const char *uri, const char *doing, int result, struct buf *note)
 {
 	char *own = NULL;
+	hear(l, result);
 	if (note->len)
 		buf_puts(note, "; ");
 	buf_put_clean(note, str_of(uri));
@@ -285,8 +303,10 @@ static LDAPMessage *search(
 	*result = ldap_search_ext_s(
 		l->ld, s->base, s->scope, s->filter, attributes, 0, NULL, NULL, &timeout, s->most, &answer);
 	*more = *result == LDAP_SIZELIMIT_EXCEEDED;
-	if (*result == LDAP_SUCCESS || *more)
+	if (*result == LDAP_SUCCESS || *more) {
+		hear(l, *result);
 		return answer;
+	}
 	ldap_msgfree(answer);
 	say(l, l->conf->uri.at[l->server], "", *result, note);
 	disconnect(l);
@@ -346,12 +366,20 @@ static bool may_try(const struct ldap_link *l, const struct ldap_search *s, size
 	return x->search != l->searches && (shunned || x->shunned <= began) && ldap_link_now() < s->until;
 }
 
+/* The servers took it for what else there was to ask. */
+static void say_late(struct ldap_link *l, struct buf *note)
+{
+	l->heard = HEARD_FAULT;
+	buf_puts(note, "no time is left to ask a server");
+}
+
 LDAPMessage *ldap_link_search(struct ldap_link *l, const struct ldap_search *s, bool *more, struct buf *note)
 {
 	LDAPMessage *answer = NULL;
 	msec began = ldap_link_now();
 	size_t said = note->len;
 	l->searches++;
+	l->heard = HEARD_NOTHING;
 	*more = false;
 	if (is_connected(l))
 		answer = search_kept(l, s, more, note);
@@ -364,6 +392,6 @@ LDAPMessage *ldap_link_search(struct ldap_link *l, const struct ldap_search *s, 
 	if (answer)
 		note->len = said; /* what others said is of no interest */
 	else if (note->len == said)
-		buf_puts(note, "no time is left to ask a server");
+		say_late(l, note);
 	return answer;
 }

@@ -7,6 +7,7 @@
 #define DIRECTORY_LDAP_LINK_H
 
 #include "base/buf.h"
+#include "base/heard.h"
 #include "directory/ldap_conf.h"
 
 #include <ldap.h>
@@ -30,6 +31,9 @@ msec ldap_link_now(void);
 /* The answer, to be freed with ldap_msgfree(); *more is set when there are more than `most` entries. Null: no server
    answered, and the note says why, in libldap's words. */
 LDAPMessage *ldap_link_search(struct ldap_link *, const struct ldap_search *, bool *more, struct buf *note);
+
+/* Of the servers, since this was last called: an answer when one of them gave any. A search begins anew. */
+enum heard ldap_link_heard(struct ldap_link *);
 
 /* For the functions that take an answer apart. */
 LDAP *ldap_link_handle(const struct ldap_link *);

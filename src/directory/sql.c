@@ -380,11 +380,23 @@ static enum listing sql_directory_ask(void *state, const struct mailbox *m, stru
 	return LISTING_FAILED;
 }
 
+static void sql_directory_server(const void *conf, struct buf *out)
+{
+	sql_server_put(((const struct sql_conf *)conf)->db.uri, out);
+}
+
+static enum heard sql_directory_heard(void *state)
+{
+	return sql_heard(((struct sql_book *)state)->sql);
+}
+
 const struct directory_type sql_directory = {
 	.name = "sql",
 	.opts = sql_opts,
 	.conf_size = sizeof(struct sql_conf),
 	.check = sql_conf_check,
+	.server = sql_directory_server,
+	.heard = sql_directory_heard,
 	.open = sql_directory_open,
 	.ask = sql_directory_ask,
 	.close = sql_directory_close,

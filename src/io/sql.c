@@ -8,15 +8,12 @@
 
 #include <stdlib.h>
 
-#define PAUSE SECONDS(1) /* after a failed connection: a server that is down is not asked by every question */
-
 struct sql {
 	const struct sql_place *place;
 	const char *password_file; /* may be null */
 	msec timeout;
 	void *link; /* null: not connected */
-	msec rest_until;
-	struct err why; /* the last connection failed */
+	enum heard heard;
 };
 
 struct sql *sql_open(const struct sql_place *place, const char *password_file, msec timeout)
@@ -44,18 +41,11 @@ void sql_close(struct sql *s)
 static bool connect_now(struct sql *s, struct err *err)
 {
 	char password[SQL_PASSWORD_MAX] = "";
-	msec now = sql_clock();
-	if (now < s->rest_until) {
-		*err = s->why;
-		return false;
-	}
-	if (!s->password_file || sql_password_read(password, s->password_file, err))
+	bool known = !s->password_file || sql_password_read(password, s->password_file, err);
+	if (known)
 		s->link = s->place->driver->open(s->place, password, s->timeout, err);
 	explicit_bzero(password, sizeof(password));
-	if (!s->link) {
-		s->rest_until = sql_clock() + PAUSE;
-		s->why = *err;
-	}
+	s->heard = !known ? HEARD_NOTHING : s->link ? HEARD_ANSWER : HEARD_FAULT;
 	return s->link != NULL;
 }
 
@@ -73,11 +63,31 @@ static void relay_row(void *arg, const struct sql_cell *cells, unsigned n)
 	r->row(r->arg, cells, n);
 }
 
+/* A statement that the server ended for want of time was refused, but cost as much as silence. */
+static enum heard heard_by(const struct sql *s, enum sql_outcome outcome, msec took)
+{
+	switch (outcome) {
+	case SQL_DONE: return HEARD_ANSWER;
+	case SQL_REFUSED: return took < sql_statement_time(s->timeout) ? HEARD_ANSWER : HEARD_FAULT;
+	case SQL_LOST:
+	case SQL_LATE: break;
+	}
+	return HEARD_FAULT;
+}
+
+enum heard sql_heard(struct sql *s)
+{
+	enum heard heard = s->heard;
+	s->heard = HEARD_NOTHING;
+	return heard;
+}
+
 bool sql_ask(
 	struct sql *s, const struct sql_query *q, const struct str *values, sql_row *row, void *arg, struct err *err)
 {
 	struct relay relay = { .row = row, .arg = arg };
 	bool kept = s->link != NULL;
+	msec began = sql_clock();
 	if (!kept && !connect_now(s, err))
 		return false;
 	enum sql_outcome outcome = s->place->driver->ask(s->link, q, values, relay_row, &relay, err);
@@ -87,6 +97,7 @@ bool sql_ask(
 			return false;
 		outcome = s->place->driver->ask(s->link, q, values, relay_row, &relay, err);
 	}
+	s->heard = heard_by(s, outcome, sql_clock() - began);
 	if (outcome == SQL_LOST || outcome == SQL_LATE)
 		disconnect(s);
 	return outcome == SQL_DONE;

@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/heard.h"
 #include "base/time.h"
 
 #define SQL_QUERY_MAX 4096 /* octets of a query's text */
@@ -68,9 +69,14 @@ struct sql *sql_open(const struct sql_place *, const char *password_file, msec t
 void sql_close(struct sql *);
 
 /* Asks, and calls row() for each row of the answer. A connection that was lost since the last question is made anew, once.
-   False with the server's own words, in one clean line; rows that came before that are to be forgotten. After a failed
-   connection nothing is tried for a second. */
+   False with the server's own words, in one clean line; rows that came before that are to be forgotten. */
 bool sql_ask(struct sql *, const struct sql_query *, const struct str *values, sql_row *row, void *arg, struct err *);
+
+/* Of the server, since this was last called. That it refuses a query is an answer; that it refuses us is none. */
+enum heard sql_heard(struct sql *);
+
+/* Where that is, in the postmaster's words; nothing when it is a file. */
+void sql_server_put(const char *uri, struct buf *out);
 
 /* Can the password be read, as far as this process may tell? For the check of a configuration: a file that only the
    helpers may read is fine. */

@@ -123,6 +123,14 @@ void sql_place_put(const struct sql_place *p, struct buf *out)
 	buf_put_clean(out, str_of(p->database));
 }
 
+void sql_server_put(const char *uri, struct buf *out)
+{
+	struct str s = str_of(uri);
+	const struct sql_driver *driver = sql_driver_find((struct str){ s.at, str_find(s, ':') }, NULL);
+	if (driver && !driver->is_file)
+		buf_put(out, s);
+}
+
 bool sql_password_read(char out[SQL_PASSWORD_MAX], const char *path, struct err *err)
 {
 	return secret_line(out, SQL_PASSWORD_MAX, path, err) == SECRET_READ;

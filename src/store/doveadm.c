@@ -46,6 +46,11 @@ void *doveadm_open(const void *conf, struct err *err)
 	return NULL;
 }
 
+enum heard doveadm_heard(void *state)
+{
+	return http_client_heard(((struct doveadm *)state)->client);
+}
+
 /* The server without what follows its name, which may be long. */
 static void put_server(const struct doveadm *d, struct buf *note)
 {

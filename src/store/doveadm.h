@@ -9,14 +9,16 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/heard.h"
 #include "core/facts.h"
 #include "core/mailbox.h"
 
 extern const bool doveadm_is_there;
 
-/* store_kind.open, .ask and .close; the conf is a struct dovecot_conf with a uri. */
+/* store_kind.open, .ask, .heard and .close; the conf is a struct dovecot_conf with a uri. */
 void *doveadm_open(const void *conf, struct err *);
 void doveadm_ask(void *state, const struct mailbox *, bool firm, struct facts *, struct buf *note);
+enum heard doveadm_heard(void *state);
 void doveadm_close(void *state);
 
 #endif

@@ -15,6 +15,12 @@ void doveadm_ask(void *state, const struct mailbox *m, bool firm, struct facts *
 	(void)state, (void)m, (void)firm, (void)facts, (void)note;
 }
 
+enum heard doveadm_heard(void *state)
+{
+	(void)state;
+	return HEARD_NOTHING;
+}
+
 void doveadm_close(void *state)
 {
 	(void)state;

@@ -106,6 +106,14 @@ static void dovecot_prepare(void *conf, enum store_rule rule)
 	c->quota_status.caller.timeout = c->timeout;
 }
 
+/* Of quota-status, whose connections have a breaker of their own, nothing. */
+static void dovecot_server(const void *conf, struct buf *out)
+{
+	const struct dovecot_conf *c = conf;
+	if (c->uri)
+		buf_puts(out, c->uri);
+}
+
 static struct store *dovecot_attach(
 	uv_loop_t *loop, struct nursery *nursery, const struct blocking_conf *conf, struct err *err)
 {
@@ -131,6 +139,8 @@ const struct store_kind dovecot_type = {
 	.check = dovecot_check,
 	.prepare = dovecot_prepare,
 	.told_domain = dovecot_told_domain,
+	.server = dovecot_server,
+	.heard = doveadm_heard,
 	.attach = dovecot_attach,
 	.run = dovecot_run,
 	.open = doveadm_open,

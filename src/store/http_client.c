@@ -7,6 +7,7 @@
 
 struct http_client {
 	CURL *curl;
+	enum heard heard;
 	char said[CURL_ERROR_SIZE]; /* libcurl's own words on what failed */
 };
 
@@ -112,6 +113,8 @@ static bool perform(struct http_client *h, const struct http_request *q, struct 
 		n = curl_easy_perform(curl);
 	if (n != CURLE_OK)
 		explain(h, n, why);
+	/* One that says more than we have room for is alive. */
+	h->heard = n == CURLE_OK || n == CURLE_WRITE_ERROR ? HEARD_ANSWER : HEARD_FAULT;
 	return n == CURLE_OK;
 }
 
@@ -121,6 +124,8 @@ static bool is_good(struct http_client *h, const struct buf *answer, struct buf 
 	curl_easy_getinfo(h->curl, CURLINFO_RESPONSE_CODE, &status);
 	if (status == 200)
 		return true;
+	if (status >= 500)
+		h->heard = HEARD_FAULT;
 	buf_printf(why, "HTTP status %ld", status);
 	struct str rest = buf_str(answer), line = str_trim(str_cut(&rest, '\n'));
 	if (line.len && line.at[0] != '<' && str_is_utf8(line)) {
@@ -128,6 +133,13 @@ static bool is_good(struct http_client *h, const struct buf *answer, struct buf 
 		buf_put_clean(why, line);
 	}
 	return false;
+}
+
+enum heard http_client_heard(struct http_client *h)
+{
+	enum heard heard = h->heard;
+	h->heard = HEARD_NOTHING;
+	return heard;
 }
 
 bool http_client_ask(struct http_client *h, const struct http_request *q, struct buf *answer, struct buf *why)

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/heard.h"
 #include "base/time.h"
 
 #define HTTP_HEADERS_MAX 4
@@ -32,5 +33,8 @@ void http_client_free(struct http_client *);
 /* True with what an answer of status 200 holds; one that does not fit into `answer` is none. False with one line in `why`,
    in the server's own words where it has some. */
 bool http_client_ask(struct http_client *, const struct http_request *, struct buf *answer, struct buf *why);
+
+/* Of the server, since this was last called. A status of 500 and above is no answer. */
+enum heard http_client_heard(struct http_client *);
 
 #endif

@@ -15,8 +15,7 @@ struct imap {
 	const struct imap_conf *conf;
 	struct imap_link *link;
 	bool cyrus;
-	msec shunned; /* until when the server is left alone, because it cost time for nothing */
-	char why[REASON_MAX]; /* it is */
+	enum heard heard;
 };
 
 /* Quota roots, by their names. */
@@ -298,15 +297,20 @@ static bool ask_server(
 	}
 }
 
-/* A server that costs time for nothing is left alone for as long as it cost; one that was heard, but did not let a
-   certain user in, has nothing against the others. */
-static void shun(struct imap *s, msec began, const struct buf *why)
+/* One that speaks, but does not let a certain user in, has nothing against the others; unless it costs as much as silence. */
+static enum heard hear(struct imap *s, const struct question *q)
 {
-	if (imap_conf_is_personal(s->conf) && imap_link_was_heard(s->link))
-		return;
-	msec now = imap_link_now();
-	s->shunned = now + (now - began);
-	str_copy_z(s->why, sizeof(s->why), buf_str(why));
+	enum heard heard = imap_link_heard(s->link);
+	bool spoke = imap_link_was_heard(s->link) && imap_link_now() < q->until;
+	return heard == HEARD_FAULT && spoke && imap_conf_is_personal(s->conf) ? HEARD_ANSWER : heard;
+}
+
+enum heard imap_ask_heard(void *state)
+{
+	struct imap *s = state;
+	enum heard heard = s->heard;
+	s->heard = HEARD_NOTHING;
+	return heard;
 }
 
 void imap_ask(void *state, const struct mailbox *m, bool firm, struct facts *facts, struct buf *note)
@@ -317,25 +321,23 @@ void imap_ask(void *state, const struct mailbox *m, bool firm, struct facts *fac
 	struct hearsay h = { .zero_counts = s->cyrus };
 	char reason[REASON_MAX];
 	struct buf why = { .at = reason, .cap = sizeof(reason) - 1 };
-	msec began = imap_link_now();
 	(void)firm; /* there are no firmer ones */
 	*facts = (struct facts){ .state = FACTS_FAILED };
 	buf_puts(note, s->conf->uri);
 	if (!make_question(&q, s->conf, m)) {
 		facts->state = FACTS_NO_MAILBOX;
 		buf_puts(note, ": it has no mailbox of such a name");
-	} else if (began < s->shunned) {
-		buf_puts(note, ": not asked so soon after it failed: ");
-		buf_puts(note, s->why);
-	} else if (ask_server(s, &q, &h, &end, &why)) {
+		return;
+	}
+	if (ask_server(s, &q, &h, &end, &why)) {
 		buf_putc(note, ' ');
 		buf_put_clean(note, q.name);
 		judge(s, &end, &h, facts, note);
 	} else {
 		buf_puts(note, ": ");
 		buf_put(note, buf_str(&why));
-		shun(s, began, &why);
 	}
+	s->heard = hear(s, &q);
 	if (imap_conf_is_personal(s->conf))
 		imap_link_close(s->link);
 }

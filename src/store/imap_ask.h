@@ -14,6 +14,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/heard.h"
 #include "core/facts.h"
 #include "core/mailbox.h"
 
@@ -23,6 +24,7 @@ void *imap_ask_open_cyrus(const void *conf, struct err *);
 void *imap_ask_open(const void *conf, struct err *);
 
 void imap_ask(void *state, const struct mailbox *, bool firm, struct facts *, struct buf *note);
+enum heard imap_ask_heard(void *state);
 void imap_ask_close(void *state);
 
 #endif

@@ -107,6 +107,11 @@ bool imap_conf_told_domain(const void *conf)
 	return vars & (TEMPLATE_ADDRESS | TEMPLATE_DOMAIN);
 }
 
+void imap_conf_server(const void *conf, struct buf *out)
+{
+	buf_puts(out, ((const struct imap_conf *)conf)->uri);
+}
+
 bool imap_conf_check(const void *conf, struct err *err)
 {
 	const struct imap_conf *c = conf;

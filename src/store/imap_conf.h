@@ -34,6 +34,7 @@ bool imap_conf_check(const void *conf, struct err *);
 bool imap_conf_is_personal(const struct imap_conf *);
 
 bool imap_conf_told_domain(const void *conf);
+void imap_conf_server(const void *conf, struct buf *out);
 
 /* Settles what the rule says of the server. */
 void imap_conf_prepare(void *conf, enum store_rule rule);

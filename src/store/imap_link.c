@@ -17,6 +17,7 @@ struct imap_link {
 	const struct imap_conf *conf;
 	CURL *curl; /* null: not connected */
 	uint64_t commands;
+	enum heard server;
 	char tag[24];
 	char said[CURL_ERROR_SIZE]; /* libcurl's own words on what failed */
 	size_t heard; /* octets, since the log-in or the command began */
@@ -54,6 +55,13 @@ msec imap_link_now(void)
 bool imap_link_is_open(const struct imap_link *l)
 {
 	return l->curl != NULL;
+}
+
+enum heard imap_link_heard(struct imap_link *l)
+{
+	enum heard heard = l->server;
+	l->server = HEARD_NOTHING;
+	return heard;
 }
 
 bool imap_link_was_heard(const struct imap_link *l)
@@ -190,12 +198,14 @@ bool imap_link_open(struct imap_link *l, const struct imap_login *login, msec un
 	char password[PASSWORD_MAX];
 	struct err err;
 	imap_link_close(l);
+	l->server = HEARD_NOTHING;
 	if (secret_line(password, sizeof(password), l->conf->password_file, &err) != SECRET_READ) {
 		buf_put_clean(why, str_of(err.text));
 		return false;
 	}
 	bool good = connect_as(l, login, password, until, why);
 	explicit_bzero(password, sizeof(password));
+	l->server = good ? HEARD_ANSWER : HEARD_FAULT;
 	if (!good) {
 		curl_easy_cleanup(l->curl);
 		l->curl = NULL;
@@ -320,6 +330,7 @@ enum imap_outcome imap_link_ask(struct imap_link *l, struct str command, msec un
 	enum imap_outcome o = say(l, command, until, why);
 	if (o == IMAP_ANSWERED)
 		o = hear_out(l, until, take, arg, end, why);
+	l->server = o == IMAP_ANSWERED ? HEARD_ANSWER : HEARD_FAULT;
 	if (o != IMAP_ANSWERED)
 		imap_link_close(l);
 	return o;

@@ -6,6 +6,7 @@
 #ifndef STORE_IMAP_LINK_H
 #define STORE_IMAP_LINK_H
 
+#include "base/heard.h"
 #include "store/imap_conf.h"
 #include "wire/imap_quota.h"
 
@@ -37,6 +38,9 @@ void imap_link_close(struct imap_link *);
 
 /* Whether the server has said anything since it was last connected to or asked. */
 bool imap_link_was_heard(const struct imap_link *);
+
+/* What the last connection or question came to, since this was last called. That it lets nobody in is no answer. */
+enum heard imap_link_heard(struct imap_link *);
 
 /* The tag of the next command. */
 struct str imap_link_tag(struct imap_link *);

@@ -214,6 +214,16 @@ static const char *redis_doubt(const void *conf)
 	return DOUBT_DOVECOT;
 }
 
+static void redis_server(const void *conf, struct buf *out)
+{
+	buf_puts(out, ((const struct redis_conf *)conf)->address);
+}
+
+static enum heard redis_heard(void *state)
+{
+	return redis_link_heard(((struct redis_store *)state)->link);
+}
+
 const struct store_kind redis_type = {
 	.name = "redis",
 	.opts = rows,
@@ -222,6 +232,8 @@ const struct store_kind redis_type = {
 	.check = redis_check,
 	.doubt = redis_doubt,
 	.told_domain = redis_told_domain,
+	.server = redis_server,
+	.heard = redis_heard,
 	.open = redis_store_open,
 	.ask = redis_store_ask,
 	.close = redis_store_close,

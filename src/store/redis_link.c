@@ -12,7 +12,6 @@
 #include <time.h>
 
 #define PASSWORD_MAX 1024
-#define PAUSE SECONDS(1) /* after a failed connection: a server that is down is not asked by every question */
 #define PENDING_MAX 16384 /* octets of an answer that has not come to its end */
 
 enum reply_kind { REPLY_TEXT, REPLY_NONE, REPLY_ERROR, REPLY_OTHER };
@@ -28,8 +27,8 @@ struct redis_link {
 	const struct redis_link_conf *conf;
 	redisContext *context; /* null: not connected */
 	struct reply reply;
-	msec deadline, rest_until;
-	struct err why; /* the last connection failed */
+	msec deadline;
+	enum heard heard;
 };
 
 /* A connection that was good before may have been closed meanwhile: that is worth a second try, a refusal is not. */
@@ -127,6 +126,7 @@ static redisContext *dial(const struct redis_link *l)
 /* What hiredis says of the connection. */
 static enum outcome fail(struct redis_link *l, struct err *err)
 {
+	l->heard = HEARD_FAULT;
 	char text[200];
 	struct buf line = BUF(text);
 	buf_put_clean(&line, str_of(l->context->errstr));
@@ -142,23 +142,38 @@ static enum outcome give_up(struct redis_link *l, const char *why, struct err *e
 	return FAILED;
 }
 
+/* Only this key's value is at fault. */
+static enum outcome answered(struct redis_link *l, const char *why, struct err *err)
+{
+	l->heard = HEARD_ANSWER;
+	return give_up(l, why, err);
+}
+
+static enum outcome fault(struct redis_link *l, const char *why, struct err *err)
+{
+	l->heard = HEARD_FAULT;
+	return give_up(l, why, err);
+}
+
 /* Waits for the next answer. */
 static enum outcome read_reply(struct redis_link *l, struct err *err)
 {
 	void *got = NULL;
 	for (;;) {
 		if (redisReaderGetReply(l->context->reader, &got) != REDIS_OK)
-			return give_up(l, "the answer is none of Redis", err);
-		if (got == &l->reply && l->reply.kind != REPLY_OTHER)
+			return fault(l, "the answer is none of Redis", err);
+		if (got == &l->reply && l->reply.kind != REPLY_OTHER) {
+			l->heard = HEARD_ANSWER;
 			return DONE;
+		}
 		if (got)
-			return give_up(l, "the answer makes no sense", err);
+			return answered(l, "the answer makes no sense", err);
 		if (l->context->reader->len - l->context->reader->pos > PENDING_MAX)
-			return give_up(l, "the answer is too long", err);
+			return answered(l, "the answer is too long", err);
 		struct pollfd p = { .fd = l->context->fd, .events = POLLIN };
 		msec left = l->deadline - clock_now();
 		if (left <= 0)
-			return give_up(l, "no answer in time", err);
+			return fault(l, "no answer in time", err);
 		int n = poll(&p, 1, (int)left);
 		if (n > 0 && redisBufferRead(l->context) != REDIS_OK)
 			return fail(l, err);
@@ -200,10 +215,12 @@ static enum outcome log_in(struct redis_link *l, struct err *err)
 	if (!l->conf->password_file)
 		return DONE;
 	enum outcome outcome = FAILED;
-	if (secret_line(password, sizeof(password), l->conf->password_file, err) == SECRET_READ)
+	if (secret_line(password, sizeof(password), l->conf->password_file, err) == SECRET_READ) {
 		outcome = command(l, l->conf->login ? 3 : 2, words, err);
-	else
+	} else {
+		l->heard = HEARD_NOTHING;
 		disconnect(l);
+	}
 	explicit_bzero(password, sizeof(password));
 	return outcome;
 }
@@ -218,12 +235,9 @@ static enum outcome select_database(struct redis_link *l, struct err *err)
 
 static enum outcome connect_now(struct redis_link *l, struct err *err)
 {
-	if (clock_now() < l->rest_until) {
-		*err = l->why;
-		return FAILED;
-	}
 	l->context = dial(l);
 	if (!l->context) {
+		l->heard = HEARD_NOTHING;
 		err_set(err, "out of memory");
 		return FAILED;
 	}
@@ -237,10 +251,6 @@ static enum outcome connect_now(struct redis_link *l, struct err *err)
 	}
 	if (outcome == DONE)
 		outcome = select_database(l, err);
-	if (outcome != DONE) {
-		l->rest_until = clock_now() + PAUSE;
-		l->why = *err;
-	}
 	return outcome;
 }
 
@@ -290,9 +300,17 @@ static bool is_stale(const struct redis_link *l)
 	return r->len > r->pos || poll(&p, 1, 0) != 0;
 }
 
+enum heard redis_link_heard(struct redis_link *l)
+{
+	enum heard heard = l->heard;
+	l->heard = HEARD_NOTHING;
+	return heard;
+}
+
 bool redis_link_get(struct redis_link *l, const struct str *keys, size_t n, struct redis_value *values, struct err *err)
 {
 	l->deadline = clock_now() + l->conf->timeout;
+	l->heard = HEARD_FAULT; /* until it answers */
 	if (l->context && is_stale(l))
 		disconnect(l);
 	bool kept = l->context != NULL;

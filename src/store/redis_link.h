@@ -7,6 +7,7 @@
 #define STORE_REDIS_LINK_H
 
 #include "base/err.h"
+#include "base/heard.h"
 #include "base/str.h"
 #include "base/time.h"
 
@@ -35,8 +36,10 @@ bool redis_link_check_address(struct str, struct err *);
 struct redis_link *redis_link_new(const struct redis_link_conf *);
 void redis_link_free(struct redis_link *);
 
-/* The values of n keys, at most REDIS_PIPELINE_MAX. False with the server's own words, in one clean line. After a
-   connection that failed nothing is tried for a second. */
+/* The values of n keys, at most REDIS_PIPELINE_MAX. False with the server's own words, in one clean line. */
 bool redis_link_get(struct redis_link *, const struct str *keys, size_t n, struct redis_value *values, struct err *);
+
+/* Of the server, since this was last called. An error that it tells is an answer. */
+enum heard redis_link_heard(struct redis_link *);
 
 #endif

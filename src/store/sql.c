@@ -296,6 +296,16 @@ static void sql_store_ask(void *state, const struct mailbox *m, bool firm, struc
 		buf_printf(note, ": %s", err.text);
 }
 
+static void sql_store_server(const void *conf, struct buf *out)
+{
+	sql_server_put(((const struct sql_conf *)conf)->db.uri, out);
+}
+
+static enum heard sql_store_heard(void *state)
+{
+	return sql_heard(((struct sql_store *)state)->sql);
+}
+
 const struct store_kind sql_type = {
 	.name = "sql",
 	.opts = rows,
@@ -304,6 +314,8 @@ const struct store_kind sql_type = {
 	.check = sql_check,
 	.doubt = sql_doubt,
 	.told_domain = sql_told_domain,
+	.server = sql_store_server,
+	.heard = sql_store_heard,
 	.open = sql_store_open,
 	.ask = sql_store_ask,
 	.close = sql_store_close,
