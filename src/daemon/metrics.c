@@ -327,14 +327,14 @@ static void put_store_verdicts(struct exposition *x, const struct sources *s)
 /* ---- peers ---- */
 
 /* The figure number f: the first is the state, which is one sample for each that there is. */
-static void put_peer(struct exposition *x, const char *store, const struct peer_stats *p, size_t f)
+static void put_peer(struct exposition *x, const char *kind, const char *name, const struct peer_stats *p, size_t f)
 {
 	static const char *const states[] = { "closed", "open", "half-open" };
 	const uint64_t values[] = { p->asked, p->answered, p->timeouts, p->fallbacks, p->refused };
 	if (f > 0)
-		exposition_count(x, LABELS({ "store", store }, { "peer", p->name }), values[f - 1]);
+		exposition_count(x, LABELS({ kind, name }, { "peer", p->name }), values[f - 1]);
 	for (unsigned state = 0; f == 0 && state <= PEER_HALF_OPEN; state++)
-		exposition_count(x, LABELS({ "store", store }, { "peer", p->name }, { "state", states[state] }),
+		exposition_count(x, LABELS({ kind, name }, { "peer", p->name }, { "state", states[state] }),
 			state == (unsigned)p->state);
 }
 
@@ -347,7 +347,8 @@ static void put_peers(struct exposition *x, const struct engine *e)
 			"1 for the state that the breaker of this peer is in, 0 for the others." },
 		{ "quotagate_peer_asked_total", "counter", "Questions to this peer, and news of transactions." },
 		{ "quotagate_peer_answered_total", "counter", "Those that it answered." },
-		{ "quotagate_peer_timeouts_total", "counter", "Those that it did not answer in time." },
+		{ "quotagate_peer_timeouts_total", "counter",
+			"Those that it did not answer in time, or, where a helper asks, at all." },
 		{ "quotagate_peer_fallbacks_total", "counter",
 			"Those asked by the other way, for want of an answer by the first." },
 		{ "quotagate_peer_refused_total", "counter", "Those that it would not answer." },
@@ -359,8 +360,11 @@ static void put_peers(struct exposition *x, const struct engine *e)
 		for (size_t i = 0; i < c->route.n_stores; i++) {
 			const struct store *store = e->stores[i];
 			for (size_t k = 0; store->type->peer && store->type->peer(store, k, &p); k++)
-				put_peer(x, c->stores[i].name, &p, f);
+				put_peer(x, "store", c->stores[i].name, &p, f);
 		}
+		for (size_t i = 0; i < c->route.n_directories; i++)
+			if (asking_peer(e->directories[i], &p))
+				put_peer(x, "directory", c->directories[i].name, &p, f);
 	}
 }
 

@@ -32,8 +32,8 @@ static const char *const listener_titles[] = { "listener", "protocol", "clients"
 	"waived", "refused", "crowded", "malformed", "timed out", NULL };
 static const char *const source_titles[] = { "name", "type", "lookups", "failed", "answering", "last answer", "median",
 	"p99", "helpers", "wanted", "restarts", "hangs", NULL };
-static const char *const peer_titles[] = { "store", "peer", "state", "asked", "answered", "timeouts", "fallbacks",
-	"refused", NULL };
+static const char *const peer_titles[] = { "store", "directory", "peer", "state", "asked", "answered", "timeouts",
+	"fallbacks", "refused", NULL };
 static const char *const message_titles[] = { "store", "strange", "late", "news owed", "news untold", NULL };
 static const char *const canary_titles[] = { "of", "name", "well", NULL };
 static const char *const notify_titles[] = { "told", "failed", "dropped", "waiting", NULL };
@@ -69,7 +69,7 @@ static void label(struct sheet *to, const struct sample *x, const char *key)
 {
 	char text[LABEL_MAX];
 	sample_label(x, key, text, sizeof(text));
-	sheet_text(to, text);
+	sheet_text(to, text[0] ? text : NULL);
 }
 
 /* ---- the daemon ---- */
@@ -187,6 +187,7 @@ static void add_peer(struct status *s, const struct sample *x)
 	struct sheet *to = &s->sheets[PEERS];
 	struct str whose = { x->labels.at, str_rfind(x->labels, ',') };
 	label(to, x, "store");
+	label(to, x, "directory");
 	label(to, x, "peer");
 	label(to, x, "state");
 	for (size_t i = 0; i < sizeof(behind) / sizeof(behind[0]); i++) {
