@@ -128,6 +128,22 @@ def test_values(redis, idle_quotagate):
     assert found(gate, "half@example.org") == "did not answer"
 
 
+def test_a_strange_value_is_no_fault_of_the_server(redis, quotagate):
+    """Who cannot be told about does not have the others left alone."""
+    server = redis()
+    put(server, storage=5, messages=1)
+    put(server, "long@example.org", "9" * 1000, 7)
+    put(server, "longer@example.org", "9" * 100_000, 7)
+    server.say("LPUSH", "list@example.org/quota/storage", "7")
+    gate = quotagate(configuration(f"{at(server)}  helpers = 1"))
+    with gate.policy() as mta:
+        for number in range(4):
+            for name in ("long", "longer", "list"):
+                assert mta.ask(f"{name}@example.org", instance=f"{name}{number}").startswith("451 4.3.0 ")
+        assert mta.ask(JOE) == "DUNNO"
+    assert "state=open" not in gate.said()
+
+
 def test_place_and_rights(redis, idle_quotagate, folder):
     """A unix socket, another database, and a user that may do nothing but GET."""
     server = redis()

@@ -200,6 +200,21 @@ static void test_places(void **state)
 	}
 }
 
+/* A file has no breaker. */
+static void test_servers(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
+		struct sql_place p;
+		char text[256];
+		struct buf server = BUF(text);
+		if (!sql_place_parse(&p, str_of(places[i].uri), NULL))
+			continue;
+		sql_server_put(places[i].uri, &server);
+		assert_string_equal(buf_z(&server), strncmp(places[i].uri, "sqlite:", 7) == 0 ? "" : places[i].uri);
+	}
+}
+
 static void write_password(const char *text, size_t len, mode_t mode)
 {
 	FILE *f = fopen(database, "w");
@@ -487,6 +502,8 @@ static void test_failures(void **state)
 	struct said said = ask(book, "joe@example.org");
 	assert_string_equal(said.text, "failed");
 	assert_non_null(strstr(said.note, "unable to open"));
+	assert_int_equal(sql_directory.heard(book), HEARD_FAULT);
+	assert_int_equal(sql_directory.heard(book), HEARD_NOTHING);
 	sql_directory.close(book);
 
 	execute("create table other (name)");
@@ -494,6 +511,7 @@ static void test_failures(void **state)
 	said = ask(book, "joe@example.org");
 	assert_string_equal(said.text, "failed");
 	assert_non_null(strstr(said.note, "mailbox_query: no such table: people"));
+	assert_int_equal(sql_directory.heard(book), HEARD_ANSWER);
 	execute(PEOPLE); /* the next question sees it, on the same connection */
 	assert_said(book, "zero@example.org", "mailbox:0");
 
@@ -532,6 +550,7 @@ static void test_only_reads(void **state)
 				  "select count(*) from n where i < :local";
 	book = open_book(&conf);
 	assert_non_null(strstr(ask(book, "joe@example.org").note, "no answer within 300 ms"));
+	assert_int_equal(sql_directory.heard(book), HEARD_FAULT);
 	sql_directory.close(book);
 }
 
@@ -541,6 +560,7 @@ int main(void)
 		cmocka_unit_test(test_queries),
 		cmocka_unit_test(test_long_queries),
 		cmocka_unit_test(test_places),
+		cmocka_unit_test(test_servers),
 		cmocka_unit_test(test_passwords),
 		cmocka_unit_test(test_conf),
 		cmocka_unit_test(test_presets),
