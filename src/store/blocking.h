@@ -1,7 +1,7 @@
 /*
  * Blocking stores in helper processes: makes an asynchronous `struct store` of a `struct store_kind`. Each question
  * goes to a helper as one fixed record and comes back as one; a helper that was taken over by what it read can at most
- * tell wrong figures of a mailbox, in one clean line.
+ * tell wrong figures of a mailbox, in one clean line, or have the server that the store asks left alone for a while.
  */
 #ifndef STORE_BLOCKING_H
 #define STORE_BLOCKING_H
