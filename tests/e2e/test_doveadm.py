@@ -1,5 +1,6 @@
 """The store `dovecot` by doveadm's HTTP API: a real Dovecot with real deliveries, and one that misbehaves as told."""
 import base64
+import contextlib
 import json
 import os
 import re
@@ -48,7 +49,8 @@ class WithDoveadm(Dovecot):
 
     def signal(self, number):
         for pid in descendants(self.process.pid):
-            os.kill(pid, number)
+            with contextlib.suppress(ProcessLookupError):  # Dovecot's processes come and go
+                os.kill(pid, number)
 
 
 @pytest.fixture
