@@ -60,8 +60,9 @@ void crew_part(struct pool_helper *h)
 	h->fd = -1;
 }
 
-/* What it was told goes back to the head of the queue, in order, but for the first `kept`. */
-static void give_back(struct pool_helper *h, unsigned kept)
+/* What it was told goes back to the head of the queue, in order, but for the first `kept`; `alone`: one of
+   them was its end, nobody knows which. */
+static void give_back(struct pool_helper *h, unsigned kept, bool alone)
 {
 	struct pool *p = h->pool;
 	for (unsigned i = h->n; i > kept; i--) {
@@ -69,6 +70,7 @@ static void give_back(struct pool_helper *h, unsigned kept)
 		if (!r)
 			continue;
 		r->helper = NULL;
+		r->alone = r->alone || alone;
 		list_insert(p->queue.next, &r->link);
 		p->stats.queued++;
 	}
@@ -92,9 +94,10 @@ static void leave_post(struct pool_helper *h)
 void crew_end(struct pool_helper *h, const char *why, bool gone)
 {
 	struct pool *p = h->pool;
-	struct pool_request *begun = h->n ? h->ring[h->first].request : NULL;
+	bool several = p->conf.together && h->n > 1;
+	struct pool_request *begun = h->n && !several ? h->ring[h->first].request : NULL;
 	log_line(LOG_LEVEL_WARNING, "helper=%s pid=%ld event=ended reason=\"%s\"", p->conf.name, (long)h->pid, why);
-	give_back(h, 1);
+	give_back(h, several ? 0 : 1, several);
 	snprintf(p->why, sizeof(p->why), "%s", why);
 	leave_post(h);
 	if (gone)
@@ -108,7 +111,7 @@ void crew_retire(struct pool_helper *h)
 {
 	struct pool *p = h->pool;
 	log_line(LOG_LEVEL_INFO, "helper=%s pid=%ld event=retired", p->conf.name, (long)h->pid);
-	give_back(h, 0);
+	give_back(h, 0, false);
 	snprintf(p->why, sizeof(p->why), "the helpers retire as soon as they are asked");
 	leave_post(h);
 	crew_part(h); /* it was well a moment ago: nothing keeps it from dying */

@@ -54,10 +54,7 @@ struct pool {
 	bool deserted; /* no helper, and none to be had at once: whoever asks is told `why` */
 	char why[64 + sizeof(struct err)]; /* the last reason why a helper was lost or not had */
 	struct post posts[POOL_HELPERS_MAX];
-	struct {
-		struct pool_head head;
-		uint64_t record[POOL_RECORD_MAX / sizeof(uint64_t)];
-	} reply;
+	struct pool_message reply;
 };
 
 /* crew.c */
@@ -69,8 +66,9 @@ void crew_on_timer(uv_timer_t *);
 /* A new helper for an empty post. On failure the post stays empty for a while. */
 void crew_fill(struct pool *, struct post *);
 
-/* Takes the helper from its post and ends the process. What it had not begun goes back to the head of the queue. Calls
-   done() for the one that it had begun, so last. `gone`: its socket is at its end, nothing more is waited for. */
+/* Takes the helper from its post and ends the process. What it had not begun goes back to the head of the queue, and so
+   does what it was told together, alone. Calls done() for the one that it had begun, so last. `gone`: its socket is at
+   its end, nothing more is waited for. */
 void crew_end(struct pool_helper *, const char *why, bool gone);
 
 /* The helper wants to be replaced: it is ended, and all that it was told goes back to the head of the queue. */

@@ -9,6 +9,9 @@
 
 /* A helper answers most questions in microseconds: a few outstanding hide the way there and back. */
 #define OUTSTANDING 4
+/* Of those that are asked together. A server that is asked for so many in one go has little to gain from more, and all
+   wait for the slowest. */
+#define TOGETHER 32
 /* Questions that wait for a helper's turn. The gate has one in flight per mailbox; past this number who is asked is far
    too slow for what is asked of it, and "did not answer" is the truth. */
 #define QUEUE 4096
@@ -142,7 +145,8 @@ struct desk *desk_open(uv_loop_t *loop, struct nursery *nursery, const struct de
 		.name = conf->name,
 		.set = conf->set,
 		.helpers = conf->helpers,
-		.outstanding = OUTSTANDING,
+		.outstanding = conf->together ? TOGETHER : OUTSTANDING,
+		.together = conf->together,
 		.queue = QUEUE,
 		.hang = conf->hang,
 	};
@@ -205,21 +209,49 @@ static bool paper_get(const struct paper *p, size_t len, struct desk_question *q
 	return true;
 }
 
-static size_t answer(void *state, const void *record, size_t len, void *reply)
+static size_t answer_one(struct clerk *clerk, const struct pool_task *t)
 {
-	struct clerk *clerk = state;
 	const struct desk_service *s = clerk->service;
 	struct desk_question q;
 	struct err err = { "" };
-	if (confine_outdated())
-		return POOL_RETIRED;
-	if (!paper_get(record, len, &q))
-		return s->answer(s->arg, NULL, NULL, "the question makes no sense", reply);
+	if (!paper_get(t->record, t->len, &q))
+		return s->answer(s->arg, NULL, NULL, "the question makes no sense", t->reply);
 	if (!clerk->state)
 		clerk->state = s->open(s->conf, &err);
 	if (!clerk->state)
-		return s->answer(s->arg, NULL, NULL, err.text[0] ? err.text : "it cannot be opened", reply);
-	return s->answer(s->arg, clerk->state, &q, NULL, reply);
+		return s->answer(s->arg, NULL, NULL, err.text[0] ? err.text : "it cannot be opened", t->reply);
+	return s->answer(s->arg, clerk->state, &q, NULL, t->reply);
+}
+
+/* Up to the first question that makes no sense. Returns how many are answered, 0 when it is the first. */
+static size_t answer_many(struct clerk *clerk, struct pool_task *tasks, size_t n)
+{
+	const struct desk_service *s = clerk->service;
+	struct desk_task many[POOL_OUTSTANDING_MAX];
+	size_t clear = 0;
+	while (clear < n && paper_get(tasks[clear].record, tasks[clear].len, &many[clear].question)) {
+		many[clear].reply = tasks[clear].reply;
+		clear++;
+	}
+	size_t answered = clear ? s->answer_many(s->arg, clerk->state, many, clear) : 0;
+	assert(answered <= clear && (answered || !clear));
+	for (size_t i = 0; i < answered; i++)
+		tasks[i].reply_len = many[i].reply_len;
+	return answered;
+}
+
+static size_t answer(void *state, struct pool_task *tasks, size_t n)
+{
+	struct clerk *clerk = state;
+	if (confine_outdated())
+		return 0;
+	if (n > 1 && clerk->state && clerk->service->answer_many) {
+		size_t answered = answer_many(clerk, tasks, n);
+		if (answered)
+			return answered;
+	}
+	tasks[0].reply_len = answer_one(clerk, &tasks[0]);
+	return 1;
 }
 
 int desk_serve(int fd, const struct desk_service *service)

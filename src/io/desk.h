@@ -27,6 +27,7 @@ struct desk_conf {
 	size_t set; /* of the nursery */
 	unsigned helpers; /* 1..POOL_HELPERS_MAX */
 	msec hang; /* at least 1 */
+	bool together; /* the service has answer_many */
 	/* As pool_request.done; the ticket is void already. May ask the next question. */
 	void (*answered)(void *context, void *asker, const void *reply, size_t len, const char *why, msec now);
 	void *context; /* for answered() */
@@ -54,6 +55,13 @@ void desk_close(struct desk *);
 
 /* ---- the helper's end ---- */
 
+/* One of several questions. */
+struct desk_task {
+	struct desk_question question;
+	void *reply; /* at most POOL_TOGETHER_MAX octets, aligned for any uint64_t */
+	size_t reply_len;
+};
+
 struct desk_service {
 	const char *kind, *name; /* for the log: "store", "vmail" */
 	const void *conf; /* for open() */
@@ -62,7 +70,9 @@ struct desk_service {
 	/* Returns the octets of the reply that it wrote (at most POOL_RECORD_MAX; aligned for any uint64_t). `trouble`, if
 	   not null, is why the question cannot be answered; then there is neither state nor question. */
 	size_t (*answer)(const void *arg, void *state, const struct desk_question *, const char *trouble, void *reply);
-	const void *arg; /* for answer() */
+	/* Answers some of several questions, at least one, from the first on, and returns how many. May be null. */
+	size_t (*answer_many)(const void *arg, void *state, struct desk_task *, size_t n);
+	const void *arg; /* for answer() and answer_many() */
 };
 
 /* As pool_serve(). */

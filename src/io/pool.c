@@ -68,14 +68,40 @@ void pool_desert(struct pool *p)
 
 enum sent { SENT, SENT_LATER, SENT_NEVER };
 
-static enum sent send_record(struct pool_helper *h, const struct pool_request *r, uint64_t seq)
+/* Where another request follows in the message, the length of this one's record stands behind its head. */
+struct frame {
+	struct pool_head head;
+	uint64_t len;
+};
+
+static size_t padding(size_t len)
 {
-	struct pool_head head = { .seq = seq };
-	struct iovec iov[2] = {
-		{ .iov_base = &head, .iov_len = sizeof(head) },
-		{ .iov_base = (void *)(uintptr_t)r->record, .iov_len = r->len },
-	};
-	struct msghdr m = { .msg_iov = iov, .msg_iovlen = 2 };
+	return -len % sizeof(uint64_t);
+}
+
+/* The message of `n` requests, in `iov`, which has room for three pieces of each. Returns how many there are. */
+static size_t pack(struct iovec *iov, struct frame *frames, struct pool_request *const *many, unsigned n, uint64_t seq)
+{
+	static const uint64_t zeros;
+	size_t used = 0;
+	for (unsigned i = 0; i < n; i++) {
+		const struct pool_request *r = many[i];
+		bool more = i + 1 < n;
+		frames[i] = (struct frame){ { .seq = seq + i, .more = more }, r->len };
+		iov[used++] = (struct iovec){ &frames[i], more ? sizeof(frames[i]) : sizeof(frames[i].head) };
+		iov[used++] = (struct iovec){ (void *)(uintptr_t)r->record, r->len };
+		if (more)
+			iov[used++] = (struct iovec){ (void *)(uintptr_t)&zeros, padding(r->len) };
+	}
+	return used;
+}
+
+static enum sent send_message(struct pool_helper *h, struct pool_request *const *many, unsigned n, uint64_t seq)
+{
+	struct frame frames[POOL_OUTSTANDING_MAX];
+	struct iovec iov[3 * POOL_OUTSTANDING_MAX];
+	struct msghdr m = { .msg_iov = iov };
+	m.msg_iovlen = pack(iov, frames, many, n, seq);
 	if (sendmsg(h->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
 		return SENT;
 	/* full: its next reply will make room. Gone: the loop is about to tell us so */
@@ -88,7 +114,7 @@ static enum sent send_record(struct pool_helper *h, const struct pool_request *r
 
 static bool has_room(const struct pool_helper *h, const struct pool *p)
 {
-	return h && !h->stuck && h->n < p->conf.outstanding;
+	return h && !h->stuck && h->n < (p->conf.together ? 1 : p->conf.outstanding);
 }
 
 /* Who may be told now; null: none. */
@@ -106,39 +132,78 @@ static struct pool_helper *choose(const struct pool *p, uint32_t affinity)
 	return best;
 }
 
+/* SENT_LATER: they are still to be told. */
+static enum sent tell(struct pool *p, struct pool_helper *h, struct pool_request *const *many, unsigned n)
+{
+	enum sent sent = send_message(h, many, n, p->seq + 1);
+	if (sent == SENT && h->n == 0) {
+		h->begun = (msec)uv_now(p->loop);
+		crew_wake_at(p, h->begun + p->conf.hang);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		switch (sent) {
+		case SENT:
+			h->ring[(h->first + h->n++) % POOL_OUTSTANDING_MAX] = (struct told){ ++p->seq, many[i] };
+			many[i]->helper = h;
+			break;
+		case SENT_NEVER: fail_later(p, many[i], "the record could not be sent to a helper"); break;
+		case SENT_LATER: break;
+		}
+	}
+	return sent;
+}
+
 /* False when nobody has room. */
-static bool tell(struct pool *p, struct pool_request *r)
+static bool tell_one(struct pool *p, struct pool_request *r)
 {
 	struct pool_helper *h;
-	while ((h = choose(p, r->affinity))) {
-		switch (send_record(h, r, p->seq + 1)) {
-		case SENT_LATER: continue;
-		case SENT_NEVER: fail_later(p, r, "the record could not be sent to a helper"); return true;
-		case SENT: break;
-		}
-		if (h->n == 0) {
-			h->begun = (msec)uv_now(p->loop);
-			crew_wake_at(p, h->begun + p->conf.hang);
-		}
-		h->ring[(h->first + h->n++) % POOL_OUTSTANDING_MAX] = (struct told){ ++p->seq, r };
-		r->helper = h;
-		return true;
-	}
+	while ((h = choose(p, r->affinity)))
+		if (tell(p, h, &r, 1) != SENT_LATER)
+			return true;
 	return false;
+}
+
+/* How many of those that wait may go in one message. The other helpers get their share: one that works through many is
+   slower than two that work through half of them. */
+static unsigned share_of(const struct pool *p)
+{
+	unsigned share = (p->stats.queued + p->conf.helpers - 1) / p->conf.helpers;
+	if (!p->conf.together)
+		return 1;
+	return share < p->conf.outstanding ? share : p->conf.outstanding;
+}
+
+/* Takes from the queue, which is not empty, what is to be told to one helper. */
+static unsigned take_share(struct pool *p, struct pool_request **many)
+{
+	const unsigned most = share_of(p);
+	size_t octets = 0;
+	unsigned n = 0;
+	while (n < most && !list_empty(&p->queue)) {
+		struct pool_request *r = list_of(p->queue.next, struct pool_request, link);
+		octets += sizeof(struct frame) + r->len + padding(r->len);
+		if (n && (r->alone || many[0]->alone || octets > POOL_RECORD_MAX))
+			break;
+		list_remove(&r->link);
+		many[n++] = r;
+	}
+	p->stats.queued -= n;
+	return n;
 }
 
 void pool_tell_queue(struct pool *p)
 {
+	struct pool_request *many[POOL_OUTSTANDING_MAX];
 	while (!list_empty(&p->queue)) {
-		struct list *first = p->queue.next;
-		struct list *second = first->next;
-		list_remove(first);
-		p->stats.queued--;
-		if (tell(p, list_of(first, struct pool_request, link)))
+		struct pool_helper *h = choose(p, list_of(p->queue.next, struct pool_request, link)->affinity);
+		if (!h)
+			return;
+		unsigned n = take_share(p, many);
+		if (tell(p, h, many, n) != SENT_LATER)
 			continue;
-		list_insert(second, first);
-		p->stats.queued++;
-		return;
+		p->stats.queued += n;
+		while (n)
+			list_insert(p->queue.next, &many[--n]->link);
 	}
 }
 
@@ -159,7 +224,7 @@ static bool take_reply(struct pool_helper *h)
 		return false;
 	}
 	if (len < (ssize_t)sizeof(p->reply.head) || len > (ssize_t)sizeof(p->reply) || h->n == 0 ||
-		p->reply.head.seq != h->ring[h->first].seq) {
+		p->reply.head.more || p->reply.head.seq != h->ring[h->first].seq) {
 		crew_end(h, "the helper answered nonsense", false);
 		return false;
 	}
@@ -247,9 +312,10 @@ void pool_submit(struct pool *p, struct pool_request *r)
 	list_init(&r->link);
 	r->helper = NULL;
 	r->why = NULL;
+	r->alone = false;
 	if (r->len > POOL_RECORD_MAX)
 		fail_later(p, r, "the record is too long");
-	else if (list_empty(&p->queue) && tell(p, r))
+	else if (list_empty(&p->queue) && tell_one(p, r))
 		return;
 	else if (p->deserted)
 		fail_later(p, r, p->why);

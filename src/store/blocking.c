@@ -29,6 +29,8 @@ struct report {
 	char note[LOOKUP_NOTE]; /* only what is used is sent, without NUL */
 };
 
+_Static_assert(sizeof(struct report) <= POOL_TOGETHER_MAX, "reports of several questions fit");
+
 struct blocking {
 	struct store store; /* first: the gate holds a pointer to it */
 	struct desk *desk;
@@ -232,6 +234,7 @@ struct store *blocking_open(uv_loop_t *loop, struct nursery *nursery, const stru
 		.set = conf->set,
 		.helpers = conf->helpers,
 		.hang = conf->hang,
+		.together = conf->type->ask_many != NULL,
 		.answered = on_answered,
 		.context = b,
 	};
@@ -250,30 +253,69 @@ struct store *blocking_open(uv_loop_t *loop, struct nursery *nursery, const stru
 
 /* ---- the helper's end ---- */
 
+static struct mailbox mailbox_of(const struct desk_question *q)
+{
+	return (struct mailbox){ q->parts[PART_ADDRESS], q->parts[PART_LOCAL], q->parts[PART_DOMAIN],
+		q->parts[PART_HOME], q->parts[PART_HOST] };
+}
+
+static struct buf note_in(struct report *r)
+{
+	struct buf note = BUF(r->note);
+	note.cap--; /* the daemon keeps it with a NUL */
+	return note;
+}
+
+/* The note is there already. Returns the octets of the report. */
+static size_t report_put(struct report *r, const struct facts *f, enum heard heard, const struct buf *note)
+{
+	r->usage = f->usage;
+	r->limit = f->limit;
+	r->messages = f->messages;
+	r->message_limit = f->message_limit;
+	r->state = f->state;
+	r->source = f->source;
+	r->firm = f->firm;
+	r->foreign = f->foreign;
+	r->heard = heard;
+	return offsetof(struct report, note) + note->len;
+}
+
+static enum heard heard_of(const struct blocking_conf *conf, void *state)
+{
+	return conf->type->heard ? conf->type->heard(state) : HEARD_NOTHING;
+}
+
 static size_t answer(const void *arg, void *state, const struct desk_question *q, const char *trouble, void *reply)
 {
 	const struct blocking_conf *conf = arg;
-	struct report *r = reply;
 	struct facts f = { .state = FACTS_FAILED };
-	struct buf note = BUF(r->note);
-	note.cap--; /* the daemon keeps it with a NUL */
+	struct buf note = note_in(reply);
 	if (trouble) {
 		buf_puts(&note, trouble);
 	} else {
-		const struct mailbox m = { q->parts[PART_ADDRESS], q->parts[PART_LOCAL], q->parts[PART_DOMAIN],
-			q->parts[PART_HOME], q->parts[PART_HOST] };
+		const struct mailbox m = mailbox_of(q);
 		conf->type->ask(state, &m, q->flag, &f, &note);
 	}
-	r->usage = f.usage;
-	r->limit = f.limit;
-	r->messages = f.messages;
-	r->message_limit = f.message_limit;
-	r->state = f.state;
-	r->source = f.source;
-	r->firm = f.firm;
-	r->foreign = f.foreign;
-	r->heard = !trouble && conf->type->heard ? conf->type->heard(state) : HEARD_NOTHING;
-	return offsetof(struct report, note) + note.len;
+	return report_put(reply, &f, trouble ? HEARD_NOTHING : heard_of(conf, state), &note);
+}
+
+static size_t answer_many(const void *arg, void *state, struct desk_task *tasks, size_t n)
+{
+	const struct blocking_conf *conf = arg;
+	struct store_question many[POOL_OUTSTANDING_MAX];
+	for (size_t i = 0; i < n; i++)
+		many[i] = (struct store_question){ .mailbox = mailbox_of(&tasks[i].question),
+			.firm = tasks[i].question.flag,
+			.facts.state = FACTS_FAILED,
+			.note = note_in(tasks[i].reply) };
+	size_t answered = conf->type->ask_many(state, many, n);
+	/* Of all who went in one request each has an answer, but there was one fault. */
+	enum heard heard = heard_of(conf, state);
+	for (size_t i = 0; i < answered; i++)
+		tasks[i].reply_len = report_put(tasks[i].reply, &many[i].facts,
+			i && heard == HEARD_FAULT ? HEARD_NOTHING : heard, &many[i].note);
+	return answered;
 }
 
 void blocking_reach(const void *arg, struct reach *reach)
@@ -293,6 +335,7 @@ int blocking_run(int fd, const void *arg)
 		.open = conf->type->open,
 		.close = conf->type->close,
 		.answer = answer,
+		.answer_many = conf->type->ask_many ? answer_many : NULL,
 		.arg = conf,
 	};
 	return desk_serve(fd, &service);

@@ -125,30 +125,55 @@ static void read_error(const json_t *error, struct facts *facts, struct buf *not
 	put_words(note, type.len ? type : STR("error"));
 }
 
-static void read_all(const json_t *all, struct facts *facts, struct buf *note)
+static void read_result(const json_t *result, struct store_question *q)
 {
-	const json_t *one = json_array_get(all, 0), *payload = json_array_get(one, 1);
-	struct str kind = text_of(json_array_get(one, 0)), tag = text_of(json_array_get(one, 2));
-	if (json_array_size(all) != 1 || !str_eq(tag, STR(DOVEADM_TAG)))
-		buf_puts(note, ": this answers another question");
-	else if (str_eq(kind, STR("doveadmResponse")) && json_is_array(payload))
-		read_rows(payload, facts, note);
+	const json_t *payload = json_array_get(result, 1);
+	struct str kind = text_of(json_array_get(result, 0));
+	if (str_eq(kind, STR("doveadmResponse")) && json_is_array(payload))
+		read_rows(payload, &q->facts, &q->note);
 	else if (str_eq(kind, STR("error")))
-		read_error(payload, facts, note);
+		read_error(payload, &q->facts, &q->note);
 	else
-		buf_puts(note, ": the answer is none of doveadm's");
+		buf_puts(&q->note, ": the answer is none of doveadm's");
 }
 
-void doveadm_answer_read(struct str answer, struct facts *facts, struct buf *note)
+/* The result that has this tag; null: there is none. */
+static const json_t *find_result(const json_t *all, size_t tag)
+{
+	uint64_t n;
+	for (size_t i = 0; i < json_array_size(all); i++) {
+		const json_t *result = json_array_get(all, i);
+		if (str_u64(text_of(json_array_get(result, 2)), &n) && n == tag)
+			return result;
+	}
+	return NULL;
+}
+
+static bool answers_all(const json_t *all, size_t n)
+{
+	bool good = json_array_size(all) == n;
+	for (size_t i = 0; i < n && good; i++)
+		good = find_result(all, i) != NULL;
+	return good;
+}
+
+bool doveadm_answer_read(struct str answer, struct store_question *many, size_t n)
 {
 	json_error_t error;
-	*facts = (struct facts){ .state = FACTS_FAILED };
 	json_t *all = json_loadb(answer.at ? answer.at : "", answer.len, 0, &error);
-	if (all) {
-		read_all(all, facts, note);
-	} else {
-		buf_puts(note, ": the answer is no JSON: ");
-		put_words(note, str_of(error.text));
+	bool good = all && answers_all(all, n);
+	for (size_t i = 0; i < n; i++) {
+		struct store_question *q = &many[i];
+		q->facts = (struct facts){ .state = FACTS_FAILED };
+		if (good) {
+			read_result(find_result(all, i), q);
+		} else if (all) {
+			buf_puts(&q->note, ": this answers another question");
+		} else {
+			buf_puts(&q->note, ": the answer is no JSON: ");
+			put_words(&q->note, str_of(error.text));
+		}
 	}
 	json_decref(all);
+	return good;
 }

@@ -15,6 +15,12 @@ void doveadm_ask(void *state, const struct mailbox *m, bool firm, struct facts *
 	(void)state, (void)m, (void)firm, (void)facts, (void)note;
 }
 
+size_t doveadm_ask_many(void *state, struct store_question *many, size_t n)
+{
+	(void)state, (void)many;
+	return n;
+}
+
 enum heard doveadm_heard(void *state)
 {
 	(void)state;

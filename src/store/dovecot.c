@@ -145,5 +145,6 @@ const struct store_kind dovecot_type = {
 	.run = dovecot_run,
 	.open = doveadm_open,
 	.ask = doveadm_ask,
+	.ask_many = doveadm_ask_many,
 	.close = doveadm_close,
 };

@@ -20,6 +20,14 @@ struct reach;
 struct pool_stats;
 struct uv_loop_s;
 
+/* One of several that are asked together; facts and note are filled as by ask(). */
+struct store_question {
+	struct mailbox mailbox;
+	bool firm;
+	struct facts facts;
+	struct buf note; /* empty, with room */
+};
+
 /* Blocking. open() runs in the helper, as the store's user; ask() may block, must not grow memory without bound, and
    must not trust the mailbox's text, which a stranger typed. */
 struct store_kind {
@@ -62,6 +70,9 @@ struct store_kind {
 	/* Fills facts (state, source, firm, figures); `firm` asks for facts fit to refuse on, whatever they cost. One line
 	   into `note`: what was read, or why it could not be told. */
 	void (*ask)(void *state, const struct mailbox *, bool firm, struct facts *, struct buf *note);
+	/* Several questions that wait: asks for the first of them in one go, as many as it likes but at least one, and
+	   returns how many. May be null: helpers get them one by one. */
+	size_t (*ask_many)(void *state, struct store_question *, size_t n);
 	void (*close)(void *state);
 };
 

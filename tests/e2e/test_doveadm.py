@@ -1,11 +1,13 @@
 """The store `dovecot` by doveadm's HTTP API: a real Dovecot with real deliveries, and one that misbehaves as told."""
 import base64
 import contextlib
+import http.client
 import json
 import os
 import re
 import signal
 import subprocess
+import threading
 import time
 
 import pytest
@@ -15,7 +17,9 @@ from databases import descendants, secret
 from dovecot import Dovecot
 from enclosure import USERS, connects, free_port, until
 from faulty import Faulty
+from metrics import by_control
 from smtp import message
+from through import Through
 
 LIMIT = 200 * 1024
 KEY, PASSWORD = "k e/y+%", "pass:word"
@@ -235,6 +239,63 @@ def test_one_that_hangs_stops_nobody_else(server, gate, key, mail):
         until(lambda: mta.ask("ok@example.org") == "DUNNO", "it answers again")
 
 
+class Counted(Through):
+    """A way to doveadm that holds what comes until `open` is set, and remembers how many users each request was about."""
+
+    def __init__(self, port):
+        super().__init__(port, self.count)
+        self.open, self.users, self.head = threading.Event(), [], threading.local()
+
+    def count(self, octets):
+        got = getattr(self.head, "rest", b"") + octets
+        while b"\r\n\r\n" in got:
+            head, _, rest = got.partition(b"\r\n\r\n")
+            length = int(re.search(rb"(?i)content-length: *(\d+)", head)[1])
+            if len(rest) < length:
+                break
+            self.users.append(len(json.loads(rest[:length])))
+            got = rest[length:]
+        self.head.rest = got
+        self.open.wait(15)
+
+
+def ask_all(gate, doveadm, key, helpers, names, open_way):
+    """What is said of each, when all are asked about before any helper has its first answer."""
+    port, control = free_port(), f"{key.parent}/control"
+    gate(f"http://127.0.0.1:{doveadm}/doveadm/v1", f'key_file = "{key}"  timeout = 20s  helpers = {helpers}', others=(
+        f'control = "{control}"\nlisten web {{ protocol = http  address = "inet:127.0.0.1:{port}" }}'))
+    clients = []
+    for name in names:
+        clients.append(http.client.HTTPConnection("127.0.0.1", port, timeout=15))
+        clients[-1].request("GET", f"/quota?u={name}")
+    until(lambda: by_control(control)("quotagate_store_helper_queue", store="qs") == len(names) - helpers, "all wait")
+    open_way.set()
+    return [client.getresponse().read().decode() for client in clients]
+
+
+def test_many_users_in_one_request(server, gate, key, started):
+    """While helpers wait for doveadm, 40 more are asked about: they go in a few requests, and each has its own figures."""
+    names = [f"u{i}@example.org" for i in range(40)]
+    dovecot = server(users=names, fields={name: f"userdb_quota_rule=*:storage={100 + i}k" for i, name in enumerate(names)}
+                     | {names[33]: "userdb_mail_plugins=zlib"})
+    for i in range(5, 40, 7):
+        assert dovecot.deliver(names[i], 1000 * i)
+    asked = [*names[:20], "nobody@example.org", *names[20:]]
+    way = Counted(dovecot.http)
+    started.append(way)
+    said = [line.split() for line in ask_all(gate, way.port, key, 2, asked, way.open)]
+    for name, (word, _, usage, limit, *_rest) in zip(asked, said):
+        number = 0 if name == "nobody@example.org" else int(name[1:name.index("@")])
+        assert word == "OK"
+        if name in ("nobody@example.org", names[33]):
+            assert (usage, limit) == ("0", "0")
+        else:
+            assert int(limit) == (99 + number) * 1024 + 1, name  # the least that Dovecot tells so
+            assert int(usage) == 0 if number % 7 != 5 else 0 <= int(usage) - 1000 * number < 2048, name
+    assert sum(way.users) == len(asked) and way.users[:2] == [1, 1]
+    assert len(way.users) <= 12 and max(way.users) >= 15
+
+
 def test_what_the_configuration_must_say(idle_quotagate):
     for options, want in [("", "key_file"), ('key_file = "/k"  password_file = "/p"', "key_file"),
                           ('key_file = "k"', "absolute")]:
@@ -254,11 +315,11 @@ def reply(body, status="200 OK"):
 def rows(*figures):
     return json.dumps([["doveadmResponse", [
         {"root": "User quota", "type": kind, "value": value, "limit": limit, "percent": "0"}
-        for kind, value, limit in figures], "q"]])
+        for kind, value, limit in figures], "0"]])
 
 
 def error(**what):
-    return json.dumps([["error", what, "q"]])
+    return json.dumps([["error", what, "0"]])
 
 
 ANSWERS = [
@@ -308,6 +369,32 @@ def test_bad_answers(gate, key, started):
             assert "451 4.3.0" in said and want in said, (octets[:200], said)
 
 
+@pytest.mark.parametrize("to_several", [
+    b'[["doveadmResponse",[],"0"]["error",{"type":"unknownMethod", "exitCode":0},"1"]]',  # as Dovecot 2.3 has it
+    rows(("STORAGE", "10", "1024")).encode(), b"[]", None])
+def test_one_that_answers_one_at_a_time(gate, key, started, to_several):
+    """What is no answer to several is asked again about one; when it hangs up, none has an answer, and fewer go together."""
+    opened, users = threading.Event(), []
+
+    def behave(connection):
+        commands = json.loads(read_request(connection).partition(b"\r\n\r\n")[2])
+        users.append(len(commands))
+        opened.wait(15)
+        if len(commands) == 1:
+            connection.sendall(reply(rows(("STORAGE", commands[0][1]["user"][1:3], "1024"))))
+        elif to_several:
+            connection.sendall(reply(to_several.decode()))
+    faulty = Faulty(behave)
+    started.append(faulty)
+    said = ask_all(gate, faulty.port, key, 1, [f"u{number}@example.org" for number in range(10, 22)], opened)
+    if to_several:
+        assert said == [f"OK u{number}@example.org {number * 1024} {1023 * 1024 + 1}\n" for number in range(10, 22)]
+        assert users == [1, 11] + [1, 2] * 9 + [1, 1]
+    else:
+        assert said[0] == f"OK u10@example.org 10240 {1023 * 1024 + 1}\n"
+        assert all("OK" not in line for line in said[1:]) and users[:2] == [1, 11]
+
+
 def test_one_that_says_nothing_or_drop_by_drop(gate, key, started):
     faulty = Faulty()
     faulty.behave = faulty.hang
@@ -334,5 +421,5 @@ def test_what_is_asked(gate, key, started):
     daemon = gate(f"http://127.0.0.1:{faulty.port}/doveadm/v1", f'key_file = "{key}"')
     facts(daemon, 'a"b\\c@example.org')
     head, _, body = heard[0].partition(b"\r\n\r\n")
-    assert json.loads(body) == [["quotaGet", {"user": 'a"b\\c@example.org'}, "q"]]
+    assert json.loads(body) == [["quotaGet", {"user": 'a"b\\c@example.org'}, "0"]]
     assert b"Authorization: X-Dovecot-API " + base64.b64encode(KEY.encode()) in head

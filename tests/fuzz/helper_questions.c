@@ -1,7 +1,7 @@
 /*
  * The helper's end: a daemon that was taken over sends what it likes. Octet 0 chooses what the helper does, then come records,
- * each behind its length of two octets. Whatever it reads, a helper answers each record once, under its number, with no more than
- * a record may have, and looks at nothing but what it was sent.
+ * each behind its length of two octets; a record may be several questions in one message. Whatever it reads, a helper answers each
+ * question once, under its number, in their order, with no more than a record may have, and looks at nothing but what it was sent.
  */
 #include "daemon/notify.h"
 #include "directory/asking.h"
@@ -17,7 +17,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define RECORDS 16 /* as many fit into a socket */
+#define QUESTIONS 16 /* as many answers fit into a socket */
+#define MORE (1ULL << 62) /* in the number of a question: another one follows */
 
 extern const struct store_kind maildir_type, mbox_type;
 
@@ -75,6 +76,16 @@ static void ask_store(void *state, const struct mailbox *m, bool firm, struct fa
 	look(m, note);
 }
 
+/* As many of them as the first octet says. */
+static size_t ask_some(void *state, struct store_question *many, size_t n)
+{
+	struct str first = many[0].mailbox.address;
+	size_t asked = first.len ? (uint8_t)first.at[0] % n + 1 : n;
+	for (size_t i = 0; i < asked; i++)
+		ask_store(state, &many[i].mailbox, many[i].firm, &many[i].facts, &many[i].note);
+	return asked;
+}
+
 /* As many targets as its first octet says, so that they may be too many. */
 static enum listing ask_directory(void *state, const struct mailbox *m, struct buf *targets, struct buf *note)
 {
@@ -92,6 +103,9 @@ static int serve_store(int fd, unsigned choice)
 	static const struct store_kind fake = {
 		.name = "fake", .open = open_fake, .ask = ask_store, .close = close_fake
 	};
+	static const struct store_kind fake_many = {
+		.name = "fake", .open = open_fake, .ask = ask_store, .ask_many = ask_some, .close = close_fake
+	};
 	struct blocking_conf conf = { .name = "s", .type = &fake, .conf = state };
 	static const void *maildir, *mbox;
 	if (!maildir) {
@@ -104,6 +118,8 @@ static int serve_store(int fd, unsigned choice)
 	} else if (choice % 4 == 2) {
 		conf.type = &mbox_type;
 		conf.conf = mbox;
+	} else if (choice % 4 == 3) {
+		conf.type = &fake_many;
 	}
 	return blocking_run(fd, &conf);
 }
@@ -132,18 +148,36 @@ static int serve(int fd, unsigned choice)
 
 /* ---- the daemon ---- */
 
-/* Sends the records; returns how many that have a number. */
-static unsigned send_all(int fd, struct octets *in, uint64_t numbers[RECORDS])
+/* The numbers of the questions in a message; none: it ends the helper. */
+static unsigned read_numbers(struct str message, uint64_t *numbers)
+{
+	uint64_t words[2];
+	for (unsigned n = 0; n < POOL_OUTSTANDING_MAX && message.len >= sizeof(words[0]);) {
+		memcpy(words, message.at, message.len < sizeof(words) ? sizeof(words[0]) : sizeof(words));
+		numbers[n++] = words[0] & (MORE - 1); /* the last two bits say something else */
+		if (!(words[0] & MORE))
+			return n;
+		if (message.len < sizeof(words) || words[1] > message.len - sizeof(words))
+			return 0;
+		message = str_from(message, sizeof(words) + (words[1] + 7) / 8 * 8);
+	}
+	return 0;
+}
+
+/* Sends the records; returns how many questions are to be answered. */
+static unsigned send_all(int fd, struct octets *in, uint64_t numbers[QUESTIONS])
 {
 	unsigned n = 0;
-	for (unsigned i = 0; i < RECORDS && in->at < in->end; i++) {
+	while (in->at < in->end) {
+		uint64_t these[POOL_OUTSTANDING_MAX];
 		struct str record = fuzz_take(in, fuzz_choose(in, 65536) % (POOL_RECORD_MAX / 16));
-		if (record.len == 0 || send(fd, record.at, record.len, MSG_DONTWAIT) < 0)
+		unsigned more = read_numbers(record, these);
+		if (record.len == 0 || n + more > QUESTIONS || send(fd, record.at, record.len, MSG_DONTWAIT) < 0)
 			break; /* an empty one says that the daemon is gone */
-		if (record.len < sizeof(numbers[0]))
-			return n; /* it ends the helper */
-		memcpy(&numbers[n], record.at, sizeof(numbers[0]));
-		numbers[n++] &= INT64_MAX; /* the last bit is the helper's own */
+		if (more == 0)
+			return n;
+		memcpy(numbers + n, these, more * sizeof(these[0]));
+		n += more;
 	}
 	return n;
 }
@@ -164,7 +198,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool begun;
 	struct octets in = OCTETS(data, size);
-	uint64_t numbers[RECORDS];
+	uint64_t numbers[QUESTIONS];
 	int pair[2], room = 1 << 21;
 	if (!begun)
 		begun = log_open("stderr", LOG_LEVEL_ERROR, NULL);

@@ -1,9 +1,13 @@
-/* Replies of a store's helpers: a look-up has figures that can be, in a note that is one clean line. */
+/*
+ * Replies of a store's helpers: a look-up has figures that can be, in a note that is one clean line. Each input is lived
+ * through twice: with helpers that are told one question after the other, and with those that are told many at once.
+ */
 #include "core/asked.h"
 #include "hostile.h"
 #include "store/blocking.h"
 
 static struct store *store;
+static bool together;
 static struct lookup lookups[HOSTILE_QUESTIONS];
 
 void __wrap_lookup_done(struct lookup *, msec now);
@@ -20,6 +24,13 @@ void __wrap_lookup_done(struct lookup *l, msec now)
 	hostile_answered((unsigned)(l - lookups));
 }
 
+/* Only helpers would call it. */
+static size_t ask_many(void *state, struct store_question *many, size_t n)
+{
+	(void)state, (void)many;
+	return n;
+}
+
 static void put_server(const void *conf, struct buf *out)
 {
 	(void)conf;
@@ -28,9 +39,13 @@ static void put_server(const void *conf, struct buf *out)
 
 static void begin(uv_loop_t *loop)
 {
-	static const struct store_kind kind = { .name = "fake", .server = put_server };
-	static const struct blocking_conf conf = { .name = "s", .type = &kind, .helpers = 2, .hang = SECONDS(3600) };
-	store = blocking_open(loop, NULL, &conf, NULL);
+	static const struct store_kind kinds[2] = { { .name = "one", .server = put_server },
+		{ .name = "many", .server = put_server, .ask_many = ask_many } };
+	static const struct blocking_conf confs[2] = {
+		{ .name = "s", .type = &kinds[0], .helpers = 2, .hang = SECONDS(3600) },
+		{ .name = "s", .type = &kinds[1], .helpers = 2, .hang = SECONDS(3600) },
+	};
+	store = blocking_open(loop, NULL, &confs[together], NULL);
 	fuzz_require(store != NULL, "memory");
 }
 
@@ -64,6 +79,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const struct hostile_asker asker = {
 		.open = begin, .ask = ask, .cancel = cancel, .close = close_store, .reply = 36
 	};
-	hostile_live(&asker, data, size);
+	for (int i = 0; i < 2; i++) {
+		together = i;
+		hostile_live(&asker, data, size);
+	}
 	return 0;
 }

@@ -11,8 +11,9 @@
 #include <unistd.h>
 
 #define ENDS 16 /* helpers of one life, past which none is made */
-#define TOLD 8 /* numbers of questions that a helper remembers */
+#define TOLD 16 /* numbers of questions that a helper remembers */
 #define RECORD_MAX (POOL_RECORD_MAX + 64)
+#define MORE (UINT64_C(1) << 62) /* in a number: another one follows in the message */
 
 struct helper_end {
 	int fd; /* -1: it is gone */
@@ -62,15 +63,27 @@ void __wrap_nursery_end(struct nursery *nursery, pid_t pid)
 
 /* ---- what a helper does ---- */
 
-static void listen_to_daemon(struct helper_end *e)
+static void remember(struct helper_end *e, uint64_t number)
 {
-	uint64_t record[RECORD_MAX / sizeof(uint64_t)];
-	ssize_t n = recv(e->fd, record, sizeof(record), 0);
-	if (n < (ssize_t)sizeof(record[0]))
-		return;
 	if (e->n == TOLD)
 		memmove(e->told, e->told + 1, --e->n * sizeof(e->told[0]));
-	e->told[e->n++] = record[0];
+	e->told[e->n++] = number & ~MORE;
+}
+
+static void listen_to_daemon(struct helper_end *e)
+{
+	uint64_t message[RECORD_MAX / sizeof(uint64_t)];
+	ssize_t len = recv(e->fd, message, sizeof(message), 0);
+	if (len < (ssize_t)sizeof(message[0]))
+		return;
+	size_t at = 0, words = (size_t)len / sizeof(message[0]);
+	while (message[at] & MORE) {
+		fuzz_require(words - at > 2 && message[at + 1] <= (words - at - 2) * sizeof(message[0]), "whole");
+		remember(e, message[at]);
+		at += 2 + (message[at + 1] + sizeof(message[0]) - 1) / sizeof(message[0]);
+		fuzz_require(at < words, "another question follows");
+	}
+	remember(e, message[at]);
 }
 
 /* Mostly the number that is due, and then anything. */
@@ -86,6 +99,8 @@ static void reply(struct helper_end *e, const struct hostile_asker *asker, struc
 		len = how < 14 ? fuzz_choose(in, 65536) : lens[fuzz_choose(in, sizeof(lens) / sizeof(lens[0]))];
 	if (how == 15)
 		seq += fuzz_choose(in, 256);
+	if (how == 10 && e->n > 1)
+		seq |= MORE;
 	if (how == 11)
 		seq |= UINT64_C(1) << 63; /* it retires */
 	buf_put(&out, (struct str){ (const char *)&seq, sizeof(seq) });

@@ -76,6 +76,25 @@ static const struct store_kind fake = {
 	.close = fake_close,
 };
 
+/* At most twenty in one go; the number of messages is how many. */
+static size_t fake_ask_many(void *state, struct store_question *many, size_t n)
+{
+	size_t asked = n < 20 ? n : 20;
+	for (size_t i = 0; i < asked; i++) {
+		fake_ask(state, &many[i].mailbox, many[i].firm, &many[i].facts, &many[i].note);
+		many[i].facts.messages = (uint32_t)asked;
+	}
+	return asked;
+}
+
+static const struct store_kind fake_many = {
+	.name = "fake",
+	.open = fake_open,
+	.ask = fake_ask,
+	.ask_many = fake_ask_many,
+	.close = fake_close,
+};
+
 static void fake_server(const void *conf, struct buf *out)
 {
 	(void)conf;
@@ -197,12 +216,14 @@ static void run_all(void)
 	assert_true(process_run(&fx.loop, all_back, NULL));
 }
 
-enum set { SET_FAKE, SET_LATE, SET_SERVER, SET_FORGED };
+enum set { SET_FAKE, SET_LATE, SET_MANY, SET_LATE_MANY, SET_SERVER, SET_FORGED };
 
 static struct conf confs[] = { { NULL }, { fx.marker } };
 static struct blocking_conf stores[] = {
 	[SET_FAKE] = { "fake", &fake, &confs[0], 2, SECONDS(60), SET_FAKE },
 	[SET_LATE] = { "late", &fake, &confs[1], 1, SECONDS(60), SET_LATE },
+	[SET_MANY] = { "many", &fake_many, &confs[0], 2, SECONDS(60), SET_MANY },
+	[SET_LATE_MANY] = { "late", &fake_many, &confs[1], 1, SECONDS(60), SET_LATE_MANY },
 	[SET_SERVER] = { "server", &server, &confs[0], 1, SECONDS(60), SET_SERVER },
 };
 
@@ -287,10 +308,38 @@ static void test_many_and_death(void **state)
 	assert_int_equal(blocking_stats(fx.store).asked, MANY);
 }
 
-static void test_cancel(void **state)
+/* Each gets its own figures, whoever is asked with it; one that ends the helper fails alone. */
+static void test_many_together(void **state)
 {
+	uint32_t most = 0;
 	(void)state;
-	open_store(&stores[SET_FAKE]);
+	open_store(&stores[SET_MANY]);
+	for (int i = 0; i < MANY; i++) {
+		char local[16];
+		snprintf(local, sizeof(local), "%.*s%d", i % 7, "xxxxxxx", i);
+		start(i == 100 ? "kill" : i == 105 ? "nobody" : local, i & 1);
+	}
+	run_all();
+	for (int i = 0; i < MANY; i++) {
+		const struct lookup *l = &fx.lookups[i];
+		assert_int_equal(fx.done[i], 1);
+		assert_int_equal(l->facts.state, i == 100 ? FACTS_FAILED : i == 105 ? FACTS_NO_MAILBOX : FACTS_FOUND);
+		if (l->facts.state != FACTS_FOUND)
+			continue;
+		assert_int_equal(l->facts.usage, l->mailbox.local.len);
+		assert_int_equal(l->facts.firm, i & 1);
+		assert_memory_equal(l->note, l->mailbox.address.at, l->mailbox.address.len);
+		most = l->facts.messages > most ? l->facts.messages : most;
+	}
+	assert_string_equal(fx.lookups[100].note, "the helper died");
+	assert_int_equal(most, 20);
+	assert_int_equal(blocking_stats(fx.store).asked, MANY);
+	assert_int_equal(blocking_stats(fx.store).restarted, 2);
+}
+
+static void cancel_every_other(const struct blocking_conf *conf)
+{
+	open_store(conf);
 	for (int i = 0; i < MANY; i++)
 		start("joe", false);
 	for (int i = 0; i < MANY; i += 2) {
@@ -301,6 +350,18 @@ static void test_cancel(void **state)
 	run_all();
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(fx.done[i], i % 2);
+}
+
+static void test_cancel(void **state)
+{
+	(void)state;
+	cancel_every_other(&stores[SET_FAKE]);
+}
+
+static void test_cancel_together(void **state)
+{
+	(void)state;
+	cancel_every_other(&stores[SET_MANY]);
 }
 
 static void test_hang(void **state)
@@ -318,18 +379,35 @@ static void test_hang(void **state)
 }
 
 /* A store that cannot be opened is tried again at every question. */
+static void open_late(const struct blocking_conf *conf)
+{
+	open_store(conf);
+	for (int i = 0; i < 5; i++)
+		start("joe", false);
+	run_all();
+	for (int i = 0; i < 5; i++) {
+		const struct lookup *early = &fx.lookups[i];
+		assert_int_equal(early->facts.state, FACTS_FAILED);
+		assert_string_equal(early->note + strlen(early->note) - 4, " yet");
+	}
+	close(open(fx.marker, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
+	for (int i = 0; i < 5; i++)
+		start("joe", false);
+	run_all();
+	for (int i = 5; i < 10; i++)
+		assert_int_equal(fx.lookups[i].facts.state, FACTS_FOUND);
+}
+
 static void test_opens_late(void **state)
 {
 	(void)state;
-	open_store(&stores[SET_LATE]);
-	struct lookup *early = start("joe", false);
-	run_all();
-	assert_int_equal(early->facts.state, FACTS_FAILED);
-	assert_string_equal(early->note + strlen(early->note) - 4, " yet");
-	close(open(fx.marker, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-	struct lookup *late = start("joe", false);
-	run_all();
-	assert_int_equal(late->facts.state, FACTS_FOUND);
+	open_late(&stores[SET_LATE]);
+}
+
+static void test_opens_late_together(void **state)
+{
+	(void)state;
+	open_late(&stores[SET_LATE_MANY]);
 }
 
 static void test_forged(void **state)
@@ -504,9 +582,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_found),
 		TEST(test_many_and_death),
+		TEST(test_many_together),
 		TEST(test_cancel),
+		TEST(test_cancel_together),
 		TEST(test_hang),
 		TEST(test_opens_late),
+		TEST(test_opens_late_together),
 		TEST(test_forged),
 		TEST(test_left_alone),
 		TEST(test_tried_again),
