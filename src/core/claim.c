@@ -54,7 +54,8 @@ void claim_make(struct gate *g, struct probe *p, struct lookup *l)
 	struct entry *e = cache_peek(g->cache, l->key);
 	bool has_come = e && ledger_has_come(g->ledger, e, q->transaction);
 	l->claim = (struct claim){ .deliver = q->purpose == PURPOSE_DELIVER && !has_come,
-		.stage = q->stage,
+		/* Of several, the first to be let in would be the end of the transaction there. */
+		.stage = q->recipients.len ? STAGE_RCPT : q->stage,
 		.size = q->size ? decide_size(&g->conf.rules, q) : 0,
 		.transaction = q->transaction,
 		.serial = ++g->last_claim };

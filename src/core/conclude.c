@@ -13,16 +13,24 @@ static bool decides(const struct gate *g, const struct probe *p, const struct pr
 	return refuses && p->answer.verdict.action == ACTION_DEFER && other->answer.verdict.action == ACTION_REJECT;
 }
 
-/* The one whose verdict is the answer. An alias itself has none; its members have. */
-static struct probe *choose(const struct gate *g, struct ask *a)
+struct probe *conclude_choose(const struct gate *g, struct ask *a, size_t recipient)
 {
 	struct probe *best = NULL;
 	list_each (n, &a->probes) {
 		struct probe *p = list_of(n, struct probe, siblings);
-		bool counts = p->phase == PROBE_DONE || p->answer.verdict.reason == REASON_ELSEWHERE;
+		bool counts = p->recipient == recipient &&
+			      (p->phase == PROBE_DONE || p->answer.verdict.reason == REASON_ELSEWHERE);
 		if (counts && (!best || decides(g, p, best)))
 			best = p;
 	}
+	return best;
+}
+
+/* The one whose verdict is the answer. */
+static struct probe *choose(const struct gate *g, struct ask *a)
+{
+	struct probe *best = a->recipients ? several_choose(g, a) : NULL;
+	best = best ? best : conclude_choose(g, a, 0);
 	return best ? best : &a->first;
 }
 
@@ -46,7 +54,8 @@ static bool is_charged(const struct ask *a, const struct probe *p)
 	const struct verdict *v = &a->answer.verdict, *own = &p->answer.verdict;
 	return p->answer.facts.state == FACTS_FOUND && a->query.purpose == PURPOSE_DELIVER &&
 	       v->action == ACTION_PASS && v->waived != WAIVED_SHADOW &&
-	       (own->reason == REASON_ROOM || (v->waived == WAIVED_BYPASS && own->reply));
+	       (own->reason == REASON_ROOM ||
+		       ((v->waived == WAIVED_BYPASS || own->waived == WAIVED_BYPASS) && own->reply));
 }
 
 /* Two members may lead to one mailbox: the message is one there. */
@@ -149,7 +158,8 @@ static void tell_judged(const struct gate *g, const struct ask *a, const struct 
 		.place = { p->text, p->host.len + p->home.len },
 		.address = &p->address,
 		.answer = &p->answer,
-		.full = is_full(g, &p->answer.verdict) && a->answer.verdict.waived == WAIVED_NOT };
+		.full = is_full(g, &p->answer.verdict) && a->answer.verdict.waived == WAIVED_NOT &&
+			p->answer.verdict.waived == WAIVED_NOT };
 	if (g->stores.judged && a->query.kind == QUERY_RECIPIENT && a->query.purpose == PURPOSE_DELIVER)
 		g->stores.judged(g->stores.context, &j, now);
 }
@@ -211,6 +221,8 @@ void conclude(struct gate *g, struct ask *a, const struct probe *last, const cha
 	if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.purpose == PURPOSE_DELIVER &&
 		a->answer.verdict.action == ACTION_PASS)
 		arrive(g, a, now);
+	if (a->query.unbound && writes)
+		ledger_unbind(g->ledger, a->query.transaction, now);
 	if (a->query.ends && writes)
 		ledger_linger(g->ledger, a->query.transaction, now);
 	probes_release(g, a);

@@ -72,6 +72,7 @@ static void probe_begin(struct probe *p, struct ask *a, const struct probe *pare
 {
 	p->ask = a;
 	p->parent = parent;
+	p->recipient = parent ? parent->recipient : 0;
 	p->phase = PROBE_DIRECTORY;
 	p->form = FORM_WHOLE;
 	p->of_sender = p->exact = p->listed = p->unlisted = p->firm_asked = false;
@@ -108,6 +109,14 @@ static struct probe *lend(struct gate *g, struct ask *a, const struct probe *par
 struct probe *probe_lend(struct gate *g, const struct probe *parent)
 {
 	return lend(g, parent->ask, parent);
+}
+
+struct probe *probe_lend_for(struct gate *g, struct ask *a, size_t recipient)
+{
+	struct probe *p = lend(g, a, NULL);
+	if (p)
+		p->recipient = recipient;
+	return p;
 }
 
 void probe_return(struct gate *g, struct probe *p)
@@ -273,10 +282,10 @@ static void begin_sender(struct gate *g, struct ask *a, struct probe *p, msec no
 	probe_done_pass(g, p, REASON_NOT_ASKED, NULL, now);
 }
 
-static void begin_recipient(struct gate *g, struct ask *a, struct probe *p, msec now)
+void probe_begin_recipient(struct gate *g, struct probe *p, struct str address, msec now)
 {
 	bool ours;
-	enum address_fault fault = address_parse(&p->address, a->query.address, g->conf.fold);
+	enum address_fault fault = address_parse(&p->address, address, g->conf.fold);
 	if (fault != ADDRESS_OK) {
 		probe_done_pass(g, p, REASON_BAD_ADDRESS, address_fault_text(fault), now);
 		return;
@@ -299,7 +308,7 @@ static void begin(struct gate *g, struct ask *a, msec now)
 {
 	struct probe *p = &a->first, *sender;
 	list_init(&a->probes);
-	a->pending = a->members = 0;
+	a->pending = a->members = a->recipients = 0;
 	a->cut = NULL;
 	probe_begin(p, a, NULL);
 	switch (a->query.kind) {
@@ -313,13 +322,14 @@ static void begin(struct gate *g, struct ask *a, msec now)
 	if (a->query.stage == STAGE_END_OF_MESSAGE && a->query.address.len == 0) {
 		if (a->query.purpose == PURPOSE_DELIVER && a->query.size > 0)
 			ledger_resize(g->ledger, a->query.transaction, decide_size(&g->conf.rules, &a->query));
+		several_begin(g, a, now); /* the first probe is pending: they cannot end the ask */
 		probe_done_pass(g, p, REASON_NOT_ASKED, NULL, now);
 		return;
 	}
 	sender = checks_senders(g, a) ? lend(g, a, NULL) : NULL;
 	if (sender)
 		begin_sender(g, a, sender, now); /* the recipient's probe is pending: it cannot end the ask */
-	begin_recipient(g, a, p, now);
+	probe_begin_recipient(g, p, a->query.address, now);
 }
 
 void gate_ask(struct gate *g, struct ask *a, msec now)
@@ -418,6 +428,7 @@ static void answer_late(struct gate *g, struct ask *a, msec now)
 
 void gate_expire(struct gate *g, msec now)
 {
+	struct hash over;
 	while (!list_empty(&g->by_deadline)) {
 		struct ask *a = list_of(g->by_deadline.next, struct ask, by_deadline);
 		if (a->deadline > now)
@@ -425,6 +436,8 @@ void gate_expire(struct gate *g, msec now)
 		answer_late(g, a, now);
 	}
 	ledger_expire(g->ledger, now);
+	while (ledger_expire_unbound(g->ledger, &over, now))
+		gate_tell(g, NEWS_ENDED, over, 0);
 	loans_expire(g->loans, now);
 }
 

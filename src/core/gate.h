@@ -7,10 +7,11 @@
  *  - Every question is answered exactly once, and at the latest when its deadline has come: by the last known facts
  *    (`stale`), else by the rule `error`. The look-up goes on and warms the cache.
  *  - A refusal on facts that are not firm first asks the store for firm ones.
+ *  - At the end of a message for several all of them are judged at the same time; the first refused refuses the message.
  *  - An alias is expanded first, and its members are asked at the same time; see the section `rules`, alias.
  *
  * Its rooms: gate.c (questions), probe.c (one mailbox), resolve.c (directories), expand.c (their targets), canary.c (their
- * "no"), conclude.c (the verdict).
+ * "no"), several.c (a message for several), conclude.c (the verdict).
  */
 #ifndef CORE_GATE_H
 #define CORE_GATE_H
@@ -127,6 +128,7 @@ struct ask {
 	msec deadline;
 	size_t pending; /* probes that are not done */
 	size_t members; /* probes that were lent to it */
+	size_t recipients; /* of a message for several: how many are judged */
 	const char *cut; /* why the expansion of an alias was not followed to its end, null: it was */
 	bool active;
 	struct probe first;

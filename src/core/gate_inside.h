@@ -43,6 +43,12 @@ void probe_done_pass(struct gate *, struct probe *, enum reason, const char *not
 /* A member of the alias `parent`, not started. Null when the bounds are reached. */
 struct probe *probe_lend(struct gate *, const struct probe *parent);
 
+/* For one of several recipients, not started; likewise. */
+struct probe *probe_lend_for(struct gate *, struct ask *, size_t recipient);
+
+/* Begins with an address as the MTA sent it. */
+void probe_begin_recipient(struct gate *, struct probe *, struct str address, msec now);
+
 /* One that was lent and is not needed. */
 void probe_return(struct gate *, struct probe *);
 
@@ -61,7 +67,20 @@ struct lookup *probe_lookup(struct gate *, struct probe *, struct hash key, stru
 /* The address, and the hints, as the text of a look-up. False when it does not fit; then the look-up is released. */
 bool lookup_set(struct gate *, struct lookup *, struct str whole, size_t local, size_t domain, const struct probe *);
 
+/* ---- several.c: the end of a message for several ---- */
+
+/* Begins a probe for each of the recipients that the question names, as far as the bounds allow. */
+void several_begin(struct gate *, struct ask *, msec now);
+
+/* All are done. Whose verdict is the answer: the first that is refused and not bypassed, whose address becomes that of the
+   question. Null: all have room. */
+struct probe *several_choose(const struct gate *, struct ask *);
+
 /* ---- conclude.c ---- */
+
+/* The probe whose verdict is that of this recipient (0: of the question itself), null: it has none. An alias itself has
+   none; its members have. */
+struct probe *conclude_choose(const struct gate *, struct ask *, size_t recipient);
 
 /* Every probe has come to its end, `last` at last: answers. The one place where a question is answered. */
 void conclude(struct gate *, struct ask *, const struct probe *last, const char *note, msec now);

@@ -35,7 +35,8 @@ struct ledger {
 	struct record *records;
 	size_t n_transactions, open;
 	uint32_t free_record;
-	struct list by_age, lingering, free; /* each transaction is in one of them; those that linger have arrived */
+	struct list by_age, lingering, unbound,
+		free; /* each transaction is in one of them; those that linger have arrived */
 	msec settle;
 };
 
@@ -55,6 +56,7 @@ struct ledger *ledger_new(struct cache *cache, size_t transactions, size_t charg
 	}
 	list_init(&l->by_age);
 	list_init(&l->lingering);
+	list_init(&l->unbound);
 	list_init(&l->free);
 	for (size_t i = 0; i < transactions; i++) {
 		l->chains[i] = NONE;
@@ -170,10 +172,15 @@ static struct transaction *oldest(const struct list *by_age)
 	return list_of(by_age->next, struct transaction, by_age);
 }
 
+static struct list *least_needed(struct ledger *l)
+{
+	return !list_empty(&l->lingering) ? &l->lingering : !list_empty(&l->unbound) ? &l->unbound : &l->by_age;
+}
+
 static struct transaction *open_transaction(struct ledger *l, struct hash id, msec now)
 {
 	if (list_empty(&l->free))
-		close_transaction(l, oldest(list_empty(&l->lingering) ? &l->by_age : &l->lingering), false, now);
+		close_transaction(l, oldest(least_needed(l)), false, now);
 	struct transaction *t = list_of(l->free.next, struct transaction, by_age);
 	list_remove(&t->by_age);
 	list_insert(&l->by_age, &t->by_age);
@@ -376,6 +383,16 @@ void ledger_linger(struct ledger *l, struct hash id, msec now)
 	t->begun = now;
 }
 
+void ledger_unbind(struct ledger *l, struct hash id, msec now)
+{
+	struct transaction *t = find(l, id);
+	if (!t)
+		return;
+	list_remove(&t->by_age);
+	list_insert(&l->unbound, &t->by_age);
+	t->begun = now;
+}
+
 void ledger_end(struct ledger *l, struct hash id, msec now)
 {
 	struct transaction *t = find(l, id);
@@ -428,18 +445,38 @@ static msec end_of_lingering(const struct ledger *l)
 	return list_empty(&l->lingering) ? MSEC_NEVER : oldest(&l->lingering)->begun + LEDGER_REPEATED_WITHIN;
 }
 
+static msec end_of_unbound(const struct ledger *l)
+{
+	return list_empty(&l->unbound) ? MSEC_NEVER : oldest(&l->unbound)->begun + l->settle;
+}
+
+/* As if it had ended `settle` ago: the next look-up drops its charges. */
+static void close_long_ended(struct ledger *l, struct transaction *t, msec now)
+{
+	close_transaction(l, t, false, now - l->settle - 1000);
+}
+
+bool ledger_expire_unbound(struct ledger *l, struct hash *id, msec now)
+{
+	if (end_of_unbound(l) > now)
+		return false;
+	*id = oldest(&l->unbound)->id;
+	close_long_ended(l, oldest(&l->unbound), now);
+	return true;
+}
+
 void ledger_expire(struct ledger *l, msec now)
 {
 	while (end_of_lingering(l) <= now)
 		close_transaction(l, oldest(&l->lingering), false, now);
-	/* As if it had ended `settle` ago: the next look-up drops its charges. */
 	while (end_of_open(l) <= now)
-		close_transaction(l, oldest(&l->by_age), false, now - l->settle - 1000);
+		close_long_ended(l, oldest(&l->by_age), now);
 }
 
 msec ledger_expiry(const struct ledger *l)
 {
-	msec open = end_of_open(l), lingering = end_of_lingering(l);
+	msec open = end_of_open(l), lingering = end_of_lingering(l), unbound = end_of_unbound(l);
+	open = unbound < open ? unbound : open;
 	return open < lingering ? open : lingering;
 }
 

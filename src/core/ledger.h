@@ -67,6 +67,12 @@ void ledger_arrive(struct ledger *, struct hash id, msec now);
    change nothing: it is remembered for LEDGER_REPEATED_WITHIN as one whose message is here. */
 void ledger_linger(struct ledger *, struct hash id, msec now);
 
+/* Nobody will tell of this transaction's end, unless its message comes: `settle` from now it is over. */
+void ledger_unbind(struct ledger *, struct hash id, msec now);
+
+/* One of those is over, and what it let in goes with the next look-up. False: none is. */
+bool ledger_expire_unbound(struct ledger *, struct hash *id, msec now);
+
 /* The transaction is over: its charges wait to be paid (rule 6). Unknown ids are ignored. */
 void ledger_end(struct ledger *, struct hash id, msec now);
 

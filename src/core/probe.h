@@ -37,6 +37,7 @@ struct probe {
 	struct list siblings; /* all probes of one ask */
 	struct list waiting; /* for a look-up, or to be lent */
 	const struct probe *parent; /* the alias that named it, null: the question itself */
+	size_t recipient; /* of a message for several, which one: from 1. 0: the question has one, or none */
 	struct hash origin; /* of the address it began with */
 	enum probe_phase phase;
 	enum probe_form form;

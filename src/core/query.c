@@ -10,6 +10,7 @@ static void move(struct str *s, const char *from, size_t len, const char *to)
 void query_move(struct query *q, const char *from, size_t len, const char *to)
 {
 	move(&q->address, from, len, to);
+	move(&q->recipients, from, len, to);
 	move(&q->sender, from, len, to);
 	move(&q->client, from, len, to);
 }

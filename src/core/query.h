@@ -39,7 +39,10 @@ struct query {
 	enum query_kind kind;
 	enum query_stage stage;
 	enum query_purpose purpose;
-	struct str address; /* as the MTA sent it, without <>. At STAGE_END_OF_MESSAGE empty: several recipients */
+	struct str
+		address; /* as the MTA sent it, without <>. At STAGE_END_OF_MESSAGE empty: several recipients; with the
+			       answer it is then the one that was refused */
+	struct str recipients; /* of a message for several, at its end (core/recipients.h); empty: not told */
 	struct str sender; /* envelope sender, empty: the null sender or not told */
 	bool authenticated; /* the client has proved who it is: its senders are not checked */
 	struct str client; /* address of the SMTP client, empty: not told */
@@ -47,6 +50,7 @@ struct query {
 	struct limit limit; /* of the mailbox, as the asker says; not named: the configuration says it */
 	bool limit_is_default; /* it holds only where nothing else names one */
 	struct borrower borrower;
+	bool unbound; /* nobody tells of the transaction's end but STAGE_END_OF_MESSAGE (ledger_unbind) */
 	bool ends; /* the transaction is over with the answer, but the question may come again (ledger_linger) */
 	struct hash transaction; /* the SMTP transaction; none: this question is one of its own, ended by its answer */
 };
