@@ -191,6 +191,7 @@ static void put_question(struct drive *d, const struct query *q)
 						     : "end-of-message";
 	buf_printf(t, "? %s", what);
 	put_member(t, "address", q->address);
+	put_member(t, "recipients", q->recipients);
 	if (q->size)
 		buf_printf(t, " size=%llu", (unsigned long long)q->size);
 	if (q->limit.named)
@@ -201,6 +202,8 @@ static void put_question(struct drive *d, const struct query *q)
 		buf_puts(t, " authenticated");
 	if (!hash_is_none(q->transaction))
 		buf_printf(t, " transaction=%zu", transaction_number(d, q->transaction));
+	if (q->unbound)
+		buf_puts(t, " unbound");
 	if (q->purpose != PURPOSE_DELIVER)
 		buf_printf(t, " purpose=%s", q->purpose == PURPOSE_REPORT ? "report" : "peek");
 	buf_putc(t, '\n');

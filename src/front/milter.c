@@ -5,8 +5,8 @@
  *   O  once, first            M  a transaction begins        R  a question           E  the transaction ended
  *   D  macros for a command   A, C, H, K, another M, or the connection's end before E: it was abandoned
  *
- * Sendmail tells the true size of the message at its end. When it is not the declared one, the only recipient is asked
- * about again; of several none can be refused any more, but what was charged for them is corrected.
+ * Sendmail tells the true size of the message at its end. When it is not the declared one, the recipients that were let in
+ * are asked about again, of several those that fit into RECIPIENTS_KEPT octets. A refusal then is one of the message.
  *
  * Never says that a message is accepted, discarded or to be skipped, for that would be the end of the MTA's questions;
  * never changes a message; never replies to a command out of order: it closes, and the MTA does what it does
@@ -15,6 +15,7 @@
 #include "wire/milter.h"
 #include "core/decide.h"
 #include "core/query.h"
+#include "core/recipients.h"
 #include "front/front.h"
 
 #define ADDRESS_OCTETS 512
@@ -53,6 +54,7 @@ struct milter_session {
 	uint64_t size; /* as declared, 0: not */
 	size_t accepted, charged; /* recipients that passed; of these, those that were judged */
 	struct address_kept sender, recipient; /* recipient: the last one that was charged */
+	struct recipients kept; /* all of them */
 };
 
 static bool check_mailer(struct str name, struct err *err)
@@ -248,6 +250,7 @@ static enum front_step begin(struct milter_session *s, struct str data, struct b
 	s->transaction = hash_of(&s->key, &s->mails, sizeof(s->mails));
 	s->size = mail.size;
 	s->accepted = s->charged = 0;
+	recipients_forget(&s->kept);
 	if (!address_put(&s->sender, mail.address))
 		s->complaint = "the sender's address is too long";
 	return go_on(s, out);
@@ -306,6 +309,8 @@ static enum front_step finish(struct milter_session *s, struct query *q, struct 
 	}
 	fill(s, q, STAGE_END_OF_MESSAGE);
 	q->address = (struct str){ s->recipient.text, s->accepted == 1 ? s->recipient.len : 0 };
+	if (q->address.len == 0)
+		q->recipients = recipients_list(&s->kept);
 	q->size = size;
 	return FRONT_ASK;
 }
@@ -385,12 +390,13 @@ static enum front_step milter_answer(void *session, const struct query *q, const
 	if (q->stage == STAGE_END_OF_MESSAGE) {
 		forget_from(s, AT_MAIL);
 		s->transaction = (struct hash){ 0 };
-		return FRONT_ENDED;
+		return a->verdict.action == ACTION_PASS ? FRONT_ENDED : FRONT_ABANDONED;
 	}
 	if (a->verdict.action == ACTION_PASS) {
 		s->accepted++;
 		s->charged++;
 		address_put(&s->recipient, q->address);
+		recipients_keep(&s->kept, q->address);
 	}
 	return FRONT_SEND;
 }

@@ -4,13 +4,19 @@
  * other state gets DUNNO, which means "no opinion".
  *
  * Postfix' `instance` tells one message from the next on a connection. When it changes, or the connection ends, the
- * old transaction is over; whether its message came, one knows only where Postfix also asks at END-OF-MESSAGE.
+ * old transaction is over; whether its message came, one knows only where Postfix also asks at END-OF-MESSAGE. There it
+ * asks once for each message, without a recipient where there are several: those that were let in are kept until then,
+ * as far as they fit into RECIPIENTS_KEPT octets, and all are judged with the true size.
+ *
+ * Exim has a connection for each question. What its `message` names is a transaction that no connection's end ends, and at
+ * END-OF-MESSAGE it tells the `recipients` itself. A message that is refused there is given up.
  *
  * In trouble this front never answers, it closes: Postfix then tries again and at last takes its default_action.
  */
 #include "wire/policy.h"
 #include "core/decide.h"
 #include "core/query.h"
+#include "core/recipients.h"
 #include "front/front.h"
 #include "front/words.h"
 
@@ -33,6 +39,7 @@ struct policy_session {
 	struct hash_key key; /* of transactions: the listener's key, mixed with listener and host */
 	struct hash transaction; /* the open one, or none */
 	bool at_end; /* it has reached END-OF-MESSAGE */
+	struct recipients kept; /* that it was let in for */
 
 	bool partial; /* the request came in pieces, the octets up to `checked` are good lines */
 	size_t checked;
@@ -106,7 +113,15 @@ static bool is_policy(const struct policy_request *r)
 
 static struct hash transaction_of(const struct policy_session *s, const struct policy_request *r)
 {
-	return is_policy(r) && r->instance.len ? hash_of(&s->key, r->instance.at, r->instance.len) : (struct hash){ 0 };
+	bool named = is_policy(r) && r->instance.len && r->message.len == 0;
+	return named ? hash_of(&s->key, r->instance.at, r->instance.len) : (struct hash){ 0 };
+}
+
+/* The same of a transaction that is not bound to the connection; no `instance` is mistaken for it. */
+static struct hash unbound_of(const struct policy_session *s, const struct policy_request *r)
+{
+	const struct hash_key key = { s->key.k0, ~s->key.k1 };
+	return r->message.len ? hash_of(&key, r->message.at, r->message.len) : (struct hash){ 0 };
 }
 
 /* Gets a whole request into s->held: FRONT_SEND when it is there, else FRONT_MORE or FRONT_CLOSE. The first look
@@ -135,14 +150,34 @@ static enum front_step take_request(struct policy_session *s, struct str in)
 	return FRONT_SEND;
 }
 
+static void forget(struct policy_session *s)
+{
+	s->transaction = (struct hash){ 0 };
+	s->at_end = false;
+	recipients_forget(&s->kept);
+}
+
 /* Closes the open transaction. Given up is one that has not reached END-OF-MESSAGE, where that is asked at all. */
 static enum front_step leave(struct policy_session *s, struct query *q)
 {
 	bool abandoned = s->shared->sees_end && !s->at_end;
 	q->transaction = s->transaction;
-	s->transaction = (struct hash){ 0 };
-	s->at_end = false;
+	forget(s);
 	return abandoned ? FRONT_ABANDONED : FRONT_ENDED;
+}
+
+/* A message for several, at its end. Asked about it twice, Postfix is answered as the first time: nothing refused it. */
+static void name_recipients(const struct policy_session *s, const struct policy_request *r, struct query *q)
+{
+	struct str rest = r->recipients, only;
+	if (r->recipient.len)
+		return;
+	if (recipients_next(&only, &rest) && rest.len == 0)
+		q->address = only;
+	else if (r->recipients.len)
+		q->recipients = r->recipients;
+	else if (!s->at_end && hash_eq(s->transaction, q->transaction))
+		q->recipients = recipients_list(&s->kept);
 }
 
 static enum front_step ask(struct policy_session *s, const struct policy_request *r, enum query_stage stage,
@@ -156,7 +191,10 @@ static enum front_step ask(struct policy_session *s, const struct policy_request
 	q->client = r->client_address;
 	q->size = policy_size(r->size);
 	q->authenticated = r->sasl_username.len > 0;
-	q->transaction = transaction;
+	q->unbound = r->message.len > 0;
+	q->transaction = q->unbound ? unbound_of(s, r) : transaction;
+	if (stage == STAGE_END_OF_MESSAGE)
+		name_recipients(s, r, q);
 	if (hash_is_none(transaction))
 		return FRONT_ASK;
 	if (stage == STAGE_END_OF_MESSAGE) {
@@ -187,7 +225,7 @@ static enum front_step judge(struct policy_session *s, const struct policy_reque
 	struct query *q, struct buf *out)
 {
 	if (str_eq(r->protocol_state, STR("END-OF-MESSAGE"))) {
-		if (r->recipient.len == 0 && hash_is_none(transaction))
+		if (r->recipient.len + r->recipients.len == 0 && hash_is_none(transaction))
 			return send_dunno(s, out, NULL);
 		return ask(s, r, STAGE_END_OF_MESSAGE, transaction, q);
 	}
@@ -220,6 +258,19 @@ static enum front_step policy_feed(void *session, struct str in, size_t *eaten, 
 	return judge(s, r, transaction, q, out);
 }
 
+/* What the answer means for the transaction. */
+static enum front_step follow(struct policy_session *s, const struct query *q, bool passes)
+{
+	bool bound = !hash_is_none(q->transaction) && hash_eq(q->transaction, s->transaction);
+	if (bound && q->kind == QUERY_RECIPIENT && q->stage == STAGE_RCPT)
+		(passes ? recipients_keep : recipients_drop)(&s->kept, q->address);
+	if (passes || q->stage != STAGE_END_OF_MESSAGE || hash_is_none(q->transaction))
+		return FRONT_SEND;
+	if (bound)
+		forget(s);
+	return FRONT_ABANDONED;
+}
+
 static enum front_step policy_answer(void *session, const struct query *q, const struct answer *a, struct buf *out)
 {
 	struct policy_session *s = session;
@@ -227,12 +278,15 @@ static enum front_step policy_answer(void *session, const struct query *q, const
 	char text[ACTION_MAX];
 	struct buf action = BUF(text);
 	const char *word = words_choose(s->words, v);
+	bool passes = v->action == ACTION_PASS;
 	if (word)
-		return send_action(s, out, str_of(word));
-	if (v->action == ACTION_PASS)
-		return send_action(s, out, STR("DUNNO"));
-	verdict_print(&action, v, q);
-	return send_action(s, out, buf_str(&action));
+		buf_put(&action, str_of(word));
+	else if (passes)
+		buf_put(&action, STR("DUNNO"));
+	else
+		verdict_print(&action, v, q);
+	enum front_step step = send_action(s, out, buf_str(&action));
+	return step == FRONT_SEND ? follow(s, q, passes) : step;
 }
 
 static enum front_step policy_end(void *session, struct query *q)

@@ -10,9 +10,10 @@ static struct str *slot(struct policy_request *r, struct str name)
 	switch (name.len) {
 	case 4: return IS("size") ? &r->size : NULL;
 	case 6: return IS("sender") ? &r->sender : NULL;
-	case 7: return IS("request") ? &r->request : NULL;
+	case 7: return IS("request") ? &r->request : IS("message") ? &r->message : NULL;
 	case 8: return IS("instance") ? &r->instance : IS("queue_id") ? &r->queue_id : NULL;
 	case 9: return IS("recipient") ? &r->recipient : NULL;
+	case 10: return IS("recipients") ? &r->recipients : NULL;
 	case 13: return IS("sasl_username") ? &r->sasl_username : NULL;
 	case 14: return IS("protocol_state") ? &r->protocol_state : IS("client_address") ? &r->client_address : NULL;
 	case 15: return IS("recipient_count") ? &r->recipient_count : NULL;

@@ -25,6 +25,9 @@ struct policy_request {
 	struct str recipient_count; /* decimal; 0 before DATA */
 	struct str queue_id; /* empty until a recipient was accepted */
 	struct str instance; /* one per message, empty before MAIL */
+	/* Not Postfix': what an MTA tells that asks each question on a connection of its own. */
+	struct str message; /* one per message, in place of `instance` */
+	struct str recipients; /* all of them, at the end of a message (core/recipients.h) */
 	struct str size; /* see policy_size() */
 	struct str sasl_username; /* empty: not authenticated */
 };
