@@ -53,44 +53,63 @@ static void print_exim_reply(const char *verb, char code)
 		verb, code);
 }
 
-static void print_exim_words(const struct config *c, const struct config_listener *l, struct str full, struct str large)
+/* The replies for a listener's own words. `of`, with a blank before it, tells whose mailbox it is. */
+static void print_exim_words(const struct config *c, const struct config_listener *l, const char *of)
 {
 	const struct rules *rules = &c->gate.rules;
 	bool reject = rules->unknown == UNKNOWN_REJECT;
-	char space[1024];
-	struct buf out = BUF(space);
+	char space[3][1024], message[128];
+	struct buf out[3] = { BUF(space[0]), BUF(space[1]), BUF(space[2]) };
+	struct str full = action_for(l, &rules->full, REASON_FULL, &out[0]);
+	struct str large = action_for(l, &rules->too_large, REASON_TOO_LARGE, &out[1]);
 	struct str unknown =
-		action_for(l, reject ? &rules->unknown_reject : &rules->unknown_defer, REASON_NO_MAILBOX, &out);
-	print_exim_word("defer", full, "452 4.2.2 Quota exceeded for $local_part@$domain, try again later");
+		action_for(l, reject ? &rules->unknown_reject : &rules->unknown_defer, REASON_NO_MAILBOX, &out[2]);
+	if (str_find(full, ' ') < full.len)
+		return;
+	snprintf(message, sizeof(message), "452 4.2.2 Quota exceeded%s%s, try again later", of[0] ? " for" : "", of);
+	print_exim_word("defer", full, message);
 	if (!str_eq(full, large))
 		print_exim_word("deny", large, "552 5.2.3 Message is larger than the whole quota");
+	snprintf(message, sizeof(message), "%s No mailbox%s here%s", reject ? "550 5.1.1" : "450 4.1.1", of,
+		reject ? "" : " at present");
 	if (rules->unknown != UNKNOWN_PASS && str_find(unknown, ' ') == unknown.len)
-		print_exim_word(reject ? "deny" : "defer", unknown,
-			reject ? "550 5.1.1 No mailbox $local_part@$domain here"
-			       : "450 4.1.1 No mailbox $local_part@$domain here at present");
+		print_exim_word(reject ? "deny" : "defer", unknown, message);
 }
 
-static bool setup_exim_policy(const struct config *c, const struct config_listener *l)
+/* What is refused, by the answer in $acl_m_quota. */
+static void print_exim_refusals(const struct config *c, const struct config_listener *l, const char *of)
 {
-	char space[2][1024];
-	struct buf full_space = BUF(space[0]), large_space = BUF(space[1]);
-	struct str full = action_for(l, &c->gate.rules.full, REASON_FULL, &full_space);
-	struct str large = action_for(l, &c->gate.rules.too_large, REASON_TOO_LARGE, &large_space);
-	bool words = str_find(full, ' ') == full.len;
-	printf("# listen %s: for the ACL that acl_smtp_rcpt names, behind the check of relaying.\n"
-	       "  warn   set acl_m_quota = ${readsocket{%s}"
-	       "{recipient=$local_part@$domain\\nsender=$sender_address\\nsize=$message_size\\n"
-	       "client_address=$sender_host_address\\nsasl_username=$sender_host_authenticated\\n\\n}{5s}{ "
-	       "}{action=DUNNO}}\n",
-		l->name, setup_exim_socket(l));
-	if (words)
-		print_exim_words(c, l, full, large);
+	print_exim_words(c, l, of);
 	/* Without words, or for what there is no word for. */
 	print_exim_reply("defer", '4');
 	print_exim_reply("deny", '5');
+}
+
+/* Both questions name the message alike, so that it is charged once. A mailbox that was not asked about at RCPT, such as
+   those of the postmaster's own network, is not asked about at DATA either. */
+static bool setup_exim_policy(const struct config *c, const struct config_listener *l)
+{
+	static const char from[] =
+		"sender=$sender_address\\nsize=$message_size\\nclient_address=$sender_host_address\\n"
+		"sasl_username=$sender_host_authenticated\\nmessage=$acl_m_quota_id\\n\\n";
+	const char *place = setup_exim_socket(l);
+	printf("# listen %s: for the ACL that acl_smtp_rcpt names, behind the check of relaying.\n"
+	       "  warn   set acl_m_quota_id = ${if def:acl_m_quota_id{$acl_m_quota_id}{$pid.$tod_epoch_l}}\n"
+	       "         set acl_m_quota = ${readsocket{%s}{recipient=$local_part@$domain\\n%s}{5s}{ "
+	       "}{action=DUNNO}}\n",
+		l->name, place, from);
+	print_exim_refusals(c, l, " $local_part@$domain");
+	printf("# The same for the ACL that acl_smtp_data names: the message is here, and its true size. It is refused "
+	       "for "
+	       "all its\n"
+	       "# recipients when one of them has no room.\n"
+	       "  warn   set acl_m_quota = ${if def:acl_m_quota_id{${readsocket{%s}{protocol_state=END-OF-MESSAGE\\n"
+	       "recipients=$recipients\\n%s}{5s}{ }{action=DUNNO}}}{action=DUNNO}}\n",
+		place, from);
+	print_exim_refusals(c, l, "");
 	printf("# To try it, with the address of a full mailbox:\n"
 	       "#   exim -be '${readsocket{%s}{recipient=joe@example.org\\n\\n}{5s}{ }{no answer}}'\n\n",
-		setup_exim_socket(l));
+		place);
 	return true;
 }
 

@@ -22,6 +22,7 @@ smtp_accept_max = 0
 smtp_accept_max_nonmail = 1000
 smtp_accept_queue_per_connection = 0
 acl_smtp_rcpt = acl_rcpt
+acl_smtp_data = acl_data
 acl_not_smtp = accept
 timeout_frozen_after = 0s
 ignore_bounce_errors_after = 1d
@@ -32,6 +33,9 @@ acl_rcpt:
   deny domains = ! +ours
        message = relay not permitted
 {acl}
+  accept
+acl_data:
+{data}
   accept
 
 begin routers
@@ -64,11 +68,22 @@ begin retry
 * * F,2h,15m
 """
 
+
+def acls(printed):
+    """The lines that `quotagate setup exim` prints, for acl_smtp_rcpt and for acl_smtp_data."""
+    rcpt, data = "", ""
+    for listener in printed.split("\n\n"):
+        at_rcpt, sign, at_data = listener.partition("# The same for the ACL that acl_smtp_data names")
+        rcpt += at_rcpt + "\n"
+        data += sign + at_data + "\n"
+    return rcpt, data
+
+
 class Exim(Enclosure):
-    """`acl`: the lines of acl_smtp_rcpt that ask about quota. `store`: mbox or maildir, in folder `mail`.
+    """`acl`: the lines of acl_smtp_rcpt that ask about quota; `data`: those of acl_smtp_data. `store`: mbox or maildir, in folder `mail`.
     `routers`: those that come before all others. `domains`: whose mail is taken."""
 
-    def __init__(self, folder, mail, acl="", store="mbox", quota="0", main="", routers="", domains="example.org"):
+    def __init__(self, folder, mail, acl="", data="", store="mbox", quota="0", main="", routers="", domains="example.org"):
         super().__init__("exim", folder)
         self.port = free_port()
         for name in ("spool", "log", "run"):
@@ -79,19 +94,21 @@ class Exim(Enclosure):
         (etc / "mailboxes").write_text("".join(f"{name}: {name}\n" for name in MAILBOXES))
         self.settings = {"folder": self.folder, "port": self.port, "mail": mail, "transport": store, "quota": quota,
                          "domains": domains, "routers": routers}
-        self.acl = acl
+        self.acl, self.data = acl, data
         self.main = main
 
     def logs(self):
         return [self.output, self.mainlog, self.folder / "log" / "paniclog"]
 
     def paste(self, lines):
-        """Into the ACL, behind the check of relaying."""
-        self.acl += lines
+        """Into the ACLs, in that of RCPT behind the check of relaying."""
+        rcpt, data = acls(lines)
+        self.acl += rcpt
+        self.data += data
 
     def start(self):
         text = CONFIGURATION
-        for name, value in {**self.settings, "acl": self.acl, "main": self.main}.items():
+        for name, value in {**self.settings, "acl": self.acl, "data": self.data, "main": self.main}.items():
             text = text.replace("{" + name + "}", str(value))
         (self.etc / "exim4" / "exim4.conf").write_text(text)
         self.launch("exim4", "-bdf", port=self.port)

@@ -7,6 +7,7 @@ import pytest
 
 from databases import secret
 from enclosure import TOP, free_port, mbox
+from exim import acls
 from smtp import ask, send
 
 GOOD = """listen mta {{ protocol = policy  address = "unix:{folder}/gate.sock"  mode = 0666 }}
@@ -260,7 +261,8 @@ def test_setup_exim_works_when_pasted(quotagate, exim, good, mail):
     printed = gate.command("setup", "exim")
     assert printed.returncode == 0, printed
     assert "readsocket" in printed.stdout
-    mta = exim(mail, acl=printed.stdout)
+    rcpt, data = acls(printed.stdout)
+    mta = exim(mail, acl=rcpt, data=data)
     assert str(ask(mta.port, "full@example.org")).startswith("452 4.2.2 ")
     assert send(mta.port, "ok@example.org")["ok@example.org"].code == 250
     mta.settle()
