@@ -25,6 +25,7 @@ smtp_accept_max = 0
 smtp_accept_max_nonmail = 1000
 smtp_accept_queue_per_connection = 0
 acl_smtp_rcpt = acl_rcpt
+acl_smtp_data = acl_data
 acl_not_smtp = accept
 QUOTA = ${extract{1}{ }{${lookup{$local_part_data@$domain_data}lsearch{{folder}/quota}}}}
 COUNT = ${extract{2}{ }{${lookup{$local_part_data@$domain_data}lsearch{{folder}/quota}}}}
@@ -35,6 +36,9 @@ acl_rcpt:
   deny domains = ! +ours
   accept condition = ${if eq{$received_port}{{unchecked}}}
 {acl}
+  accept
+acl_data:
+{data}
   accept
 
 begin routers
@@ -90,12 +94,12 @@ DELIVER = 'while read -r whom file; do exim4 -odf -oi -f sender@example.net "$wh
 
 
 class Appendfile(Enclosure):
-    """`acl`: the lines of acl_smtp_rcpt that ask about quota. Nobody is asked about what comes by the port `unchecked`."""
+    """`acl`, `data`: the lines of acl_smtp_rcpt and acl_smtp_data that ask about quota. Nobody is asked about what comes by the port `unchecked`."""
 
-    def __init__(self, folder, mail, acl=""):
+    def __init__(self, folder, mail, acl="", data=""):
         super().__init__("exim", folder)
         self.port, self.unchecked = free_port(), free_port()
-        self.mail, self.acl = mail, acl
+        self.mail, self.acl, self.data = mail, acl, data
         for name in ("spool", "log", "run"):
             owned(self.folder / name, "Debian-exim")
         self.mainlog = self.folder / "log" / "mainlog"
@@ -109,7 +113,7 @@ class Appendfile(Enclosure):
     def start(self):
         text = CONFIGURATION
         for name, value in {"folder": self.folder, "port": self.port, "unchecked": self.unchecked, "mail": self.mail,
-                            "acl": self.acl}.items():
+                            "acl": self.acl, "data": self.data}.items():
             text = text.replace("{" + name + "}", str(value))
         (self.etc / "exim4").mkdir(exist_ok=True)
         (self.etc / "exim4" / "exim4.conf").write_text(text)

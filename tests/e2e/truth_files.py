@@ -4,17 +4,17 @@ import os
 
 from appendfile import Appendfile
 from enclosure import USERS
+from exim import acls
 from maildrop import Maildrop
+from quotagate import Quotagate
 from truth_store import Maildirs, Store, append, quota
 
-# What `quotagate setup exim` prints.
-ACL = r"""
-  warn   set acl_m_quota = ${readsocket{PLACE}{recipient=$local_part@$domain\nsender=$sender_address\nsize=$message_size\nclient_address=$sender_host_address\n\n}{5s}{ }{action=DUNNO}}
-  defer  condition = ${if match{$acl_m_quota}{\N^action=4\d\d \N}}
-         message   = ${sg{$acl_m_quota}{\N^action=|\s+$\N}{}}
-  deny   condition = ${if match{$acl_m_quota}{\N^action=5\d\d \N}}
-         message   = ${sg{$acl_m_quota}{\N^action=|\s+$\N}{}}
-"""
+
+def asking(world):
+    """The lines for Exim's ACLs, as `quotagate setup exim` prints them."""
+    listen = f'listen mta {{ protocol = policy  address = "{world.addresses["front"]}" }}\n'
+    printed = Quotagate(world.folder, listen + 'store any { type = mbox  path = "/var/mail/%n" }\n', name="printed")
+    return acls(printed.command("setup", "exim").stdout)
 
 
 class Courier(Maildirs):
@@ -56,8 +56,7 @@ class ByExim(Store):
 
     def __init__(self, world):
         super().__init__(world)
-        self.exim = world.server("exim", lambda: Appendfile(
-            world.folder, world.mail, acl=ACL.replace("PLACE", world.addresses["front"])))
+        self.exim = world.server("exim", lambda: Appendfile(world.folder, world.mail, *asking(world)))
 
     def make(self, plans):
         super().make(plans)

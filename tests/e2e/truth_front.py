@@ -68,7 +68,7 @@ class PostfixFront:
 
 
 class EximFront:
-    """The Exim of appendfile.py, which asks at RCPT."""
+    """The Exim of appendfile.py, which asks at RCPT and at DATA."""
 
     name = "Exim"
 
@@ -91,26 +91,23 @@ class EximFront:
 
 
 class Load:
-    """What senders offered: how many recipients were taken, how many refused."""
+    """What senders offered: how many messages, and of their recipients how many were taken, how many refused."""
 
-    def __init__(self, taken=0, refused=0):
-        self.taken, self.refused, self.lock = taken, refused, threading.Lock()
+    def __init__(self):
+        self.messages, self.taken, self.refused, self.lock = 0, 0, 0, threading.Lock()
 
     def count(self, taken, refused):
         with self.lock:
+            self.messages += 1
             self.taken += taken
             self.refused += refused
 
 
-def offer(chance, sender, addresses, honest, load):
-    """One message to one to three of the mailboxes. Unless `honest`, its size may be hidden or told as half, if it is for
-    one: of several recipients Postfix names none at the end of the message."""
+def offer(chance, sender, addresses, load):
+    """One message to one to three of the mailboxes; its size may be hidden or told as half."""
     message = Message(chance.choice((1000, 3000, 8000, 20_000)) + chance.randrange(1000)).wire()
-    told = len(message)
     people = chance.sample(addresses, chance.choice((1, 1, 1, 2, 3)))
-    if len(people) == 1 and not honest:
-        told = chance.choice((told, told, told, None, told // 2))
-    sender.mail(size=told)
+    sender.mail(size=chance.choice((len(message), len(message), len(message), None, len(message) // 2)))
     replies = [sender.rcpt(whom) for whom in people]
     taken = sum(reply.code == 250 for reply in replies)
     if taken == 0 or sender.data(message).code != 250:
@@ -119,16 +116,16 @@ def offer(chance, sender, addresses, honest, load):
     load.count(taken, len(people) - taken)
 
 
-def send_all(port, addresses, messages, seed, senders=16, honest=False, breathe=lambda: None):
+def send_all(port, addresses, messages, seed, senders=16, breathe=lambda: None):
     """So many messages by all senders together; `breathe` may make one wait before the next."""
     load = Load()
 
     def send(number):
         chance = random.Random(f"{seed}.{number}")
         with Sender(port) as sender:
-            for _ in range(messages // senders):
+            for _ in range(number, messages, senders):
                 breathe()
-                offer(chance, sender, addresses, honest, load)
+                offer(chance, sender, addresses, load)
     with ThreadPoolExecutor(senders) as pool:
         list(pool.map(send, range(senders)))
     return load
@@ -142,6 +139,6 @@ def run(front, store, checked, plans, messages, seed):
         front.breathe()
         time.sleep(PAUSE if checked and store.alone else 0)
     load = send_all(front.port(store, checked), [store.address(plan) for plan in plans], messages,
-                    seed, honest=store.transport() is None, breathe=breathe)
+                    seed, breathe=breathe)
     front.settle()
     return load, front.bounces(store) - before

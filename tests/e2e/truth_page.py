@@ -43,9 +43,9 @@ class Report:
     """What was found, row by row, and whether all is as it must be. Rows come in any order, and from several threads."""
 
     def __init__(self, stores):
-        """`stores`: their names, in the order of the tables."""
+        """`stores`: their names, in the order of the tables. `sent`: messages offered by SMTP."""
         self.began, self.good, self.lock, self.stores = time.monotonic(), True, threading.Lock(), stores
-        self.tallies, self.fronts, self.expected = {}, {}, 0
+        self.tallies, self.fronts, self.expected, self.sent = {}, {}, 0, 0
 
     def say(self, text):
         print(f"truth: [{time.monotonic() - self.began:.0f} s] {text}", flush=True)
