@@ -14,7 +14,7 @@ from truth_world import World
 
 SEED = 20260
 LIMITS = (50_000, 300_000)
-SURE = {what: [name for name, kind in STORES.items() if what in kind.sure] for what in ("one", "many")}
+SURE = {what: [name for name, kind in STORES.items() if what in kind.sure] for what in ("one", "safe", "many")}
 # Of the four ways in which Exim counts, one sends by itself.
 FRONTS = [name for name in SURE["many"] if name not in ("sizefile", "scanned", "exclusive")]
 
@@ -48,13 +48,20 @@ def verdicts(world):
     def trial(name):
         return Trial(world.stores[name], world.judge("exact")).one_at_a_time(
             random.Random(SEED), world.made["one", name], rounds=2)
-    with ThreadPoolExecutor(len(SURE["one"])) as pool:
-        return dict(zip(SURE["one"], pool.map(trial, SURE["one"])))
+    names = SURE["one"] + SURE["safe"]
+    with ThreadPoolExecutor(len(names)) as pool:
+        return dict(zip(names, pool.map(trial, names)))
 
 
 @pytest.mark.parametrize("name", SURE["one"])
 def test_the_verdict_is_what_the_store_does(verdicts, name):
     assert verdicts[name].wrong == []
+    assert verdicts[name].agreed > verdicts[name].passed > 0
+
+
+@pytest.mark.parametrize("name", SURE["safe"])
+def test_nothing_of_one_sender_bounces(verdicts, name):
+    assert verdicts[name].bounced == 0, verdicts[name].wrong
     assert verdicts[name].agreed > verdicts[name].passed > 0
 
 

@@ -122,8 +122,9 @@ class CyrusLmtpStrict(CyrusLmtp):
 
 
 class CyrusMap(ByCyrus):
-    """smmapd counts messages otherwise than lmtpd does: it wants room for one more."""
-    name, type, rule, sure, message_limits = "socketmap", "`socketmap`", "asked", ("one",), 0
+    """smmapd counts messages otherwise than lmtpd does: it wants room for one more. So it cannot be sure of one sender's,
+    but nothing of his bounces."""
+    name, type, rule, sure = "socketmap", "`socketmap`", "asked", ("safe",)
 
     @property
     def options(self):
@@ -131,7 +132,7 @@ class CyrusMap(ByCyrus):
 
 
 class CyrusMapAlone(CyrusMap):
-    name, type, alone, sure = "socketmap-alone", "`socketmap`, `alone`", True, ("one", "many")
+    name, type, alone, sure = "socketmap-alone", "`socketmap`, `alone`", True, ("safe", "many")
 
     @property
     def options(self):

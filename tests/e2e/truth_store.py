@@ -35,8 +35,9 @@ class Store:
     """name: also the domain. type, rule: quotagate's. added: octets by which a message grows until it is stored; before:
     by which it has grown when the store judges whether it fits. grace: how
     many octets a mailbox of that limit may hold when its last message has come, as far as that is known. unit: octets in
-    which quotagate is told what it holds. sure: of what it can be sure: of one sender, and of many. (A server that is not
-    told sizes cannot tell what would be too large, nor whether there is room for what is on its way.)"""
+    which quotagate is told what it holds. sure: of what it can be sure: of one sender ("one"), or
+    that nothing of his bounces ("safe"); and that nothing of many does ("many"). (A server that is not told sizes cannot tell
+    what would be too large, nor whether there is room for what is on its way.)"""
     type = rule = None
     servers = ()  # what scripts/fetch-servers is to get
     unit = 1
