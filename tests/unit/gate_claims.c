@@ -209,6 +209,25 @@ static void what_the_store_charged_it_is_asked_about_at_the_end(void **state)
 	charged(0, 0);
 }
 
+/* Of several, the first to be let in is not the end of the transaction there. */
+static void of_several_each_is_asked_about_with_the_true_size(void **state)
+{
+	(void)state;
+	make_gate((struct gate_size){ .mailboxes = 10, .lookups = 2, .transactions = 2, .charges = 4, .probes = 2 });
+	joe()->loan.octets = 0;
+	answered(1, 0, 1, REASON_ROOM);
+	struct client *c = prepare(1, "", 1100, 1);
+	c->ask.query.stage = STAGE_END_OF_MESSAGE;
+	c->ask.query.recipients = STR("joe@a.example, sue@x.example");
+	gate_ask(w.gate, &c->ask, w.now);
+	answer_all();
+	want(c, REASON_NOT_ASKED);
+	assert_int_equal(far()->claim.stage, STAGE_RCPT);
+	assert_int_equal(far()->claim.size, 1100);
+	assert_true(hash_eq(far()->claim.transaction, transaction(1)));
+	charged(0, 0);
+}
+
 /* The true size goes beyond the loan: the store has the one charge then, and it is not here any more. */
 static void a_message_that_outgrew_the_loan(void **state)
 {
@@ -575,6 +594,7 @@ int main(void)
 		TEST(nothing_lent_is_asked_each_time),
 		TEST(a_lone_recipient_is_alone_to_the_end),
 		TEST(what_the_store_charged_it_is_asked_about_at_the_end),
+		TEST(of_several_each_is_asked_about_with_the_true_size),
 		TEST(a_message_that_outgrew_the_loan),
 		TEST(an_unknown_size_is_not_let_in_alone),
 		TEST(ends_of_several_recipients_reach_the_loan),

@@ -107,6 +107,29 @@ static void arrivals_are_told(void **state)
 	told("withdrawn roomy"); /* it was refused, and has not arrived; free was let in alone */
 }
 
+/* Several are claimed each, and arrive together; refused, those that were charged are withdrawn. */
+static void several_arrive_together(void **state)
+{
+	static const struct {
+		const char *recipients, *told;
+		enum reason reason;
+	} cases[] = {
+		{ "free@b.example, roomy@b.example", "arrived 500", REASON_NOT_ASKED },
+		{ "free@b.example, full@b.example, roomy@b.example", "withdrawn free, withdrawn roomy", REASON_FULL },
+	};
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		unsigned before = asked();
+		struct client *c = prepare(0, "", 500, 1);
+		c->ask.query.stage = STAGE_END_OF_MESSAGE;
+		c->ask.query.recipients = str_of(cases[i].recipients);
+		gate_ask(w.gate, &c->ask, w.now);
+		want(c, cases[i].reason);
+		assert_int_equal(asked(), before + 2 + i);
+		told(cases[i].told);
+	}
+}
+
 static void nobody_is_told_without_a_ledger(void **state)
 {
 	(void)state;
@@ -254,6 +277,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(ends_are_told),
 		TEST(arrivals_are_told),
+		TEST(several_arrive_together),
 		TEST(nobody_is_told_without_a_ledger),
 		TEST(a_refused_alias_is_withdrawn_from_its_members),
 		TEST(without_a_transaction_nothing_is_withdrawn),
