@@ -129,7 +129,8 @@ struct ask {
 	size_t pending; /* probes that are not done */
 	size_t members; /* probes that were lent to it */
 	size_t recipients; /* of a message for several: how many are judged */
-	const char *cut; /* why the expansion of an alias was not followed to its end, null: it was */
+	const char
+		*cut; /* why an alias, or the recipients of a message, were not followed to the end, null: they were */
 	bool active;
 	struct probe first;
 };

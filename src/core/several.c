@@ -10,8 +10,11 @@ void several_begin(struct gate *g, struct ask *a, msec now)
 	struct str rest = a->query.recipients, address;
 	while (a->query.size > 0 && recipients_next(&address, &rest)) {
 		struct probe *p = probe_lend_for(g, a, a->recipients + 1);
-		if (!p)
+		if (!p) {
+			a->cut = "the message has too many recipients";
+			g->stats.cut++;
 			return;
+		}
 		a->recipients++;
 		probe_begin_recipient(g, p, address, now);
 	}

@@ -83,7 +83,8 @@ static void put_gate(struct exposition *x, const struct engine *e)
 		{ "quotagate_lookups_crowded_total", "counter",
 			"Questions for which too many look-ups were under way to begin one.", s.crowded },
 		{ "quotagate_recounts_total", "counter", "Look-ups for facts fit to refuse on.", s.recounts },
-		{ "quotagate_expansions_cut_total", "counter", "Aliases that were not followed to their end.", s.cut },
+		{ "quotagate_expansions_cut_total", "counter",
+			"Aliases, and messages for many, that were not followed to their end.", s.cut },
 	};
 	for (size_t i = 0; i < sizeof(figures) / sizeof(figures[0]); i++)
 		single(x, figures[i].name, figures[i].type, figures[i].help, figures[i].value);

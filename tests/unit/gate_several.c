@@ -158,6 +158,8 @@ static void as_many_as_the_bounds_allow(void **state)
 	for (int i = 0; i < 300; i++)
 		buf_puts(&out, JOE ",");
 	want(end(1, buf_z(&out), 400, 1), REASON_NOT_ASKED);
+	assert_int_equal(gate_stats(w.gate).cut, 1);
+	assert_string_equal(w.clients[1].note, "the message has too many recipients");
 	assert_int_equal(charges(JOE).octets, 400);
 	want(end(1, buf_z(&out), 901, 2), REASON_FULL);
 }
