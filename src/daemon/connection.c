@@ -13,8 +13,7 @@ struct connection {
 	struct stream stream; /* first: the stream's callbacks get a pointer to it */
 	struct listener *listener;
 	struct config *config; /* held: the session looks into it */
-	struct list link;
-	msec since;
+	struct seat seat;
 	char *held; /* input that waits for more of it, or for an answer */
 	size_t held_len, held_cap;
 	size_t eaten; /* of `held`: the request that is being asked */
@@ -41,11 +40,9 @@ static msec now_of(const struct connection *c)
 	return engine_now(c->listener->engine);
 }
 
-static void move_to(struct connection *c, struct list *list)
+static void move_to(struct connection *c, enum seat_state state)
 {
-	c->since = now_of(c);
-	list_remove(&c->link);
-	list_insert(list, &c->link);
+	seat_take(&c->listener->seats, &c->seat, state, now_of(c));
 }
 
 static void complain(struct connection *c, const char *what)
@@ -119,7 +116,7 @@ static void on_answer(struct ask *ask, msec now)
 		return;
 	bool last = write_answer(c, &out) == FRONT_CLOSE;
 	c->served = true;
-	move_to(c, &c->listener->idle);
+	move_to(c, SEAT_IDLE);
 	if (!flush(c, &out))
 		return;
 	if (last || c->listener->closing)
@@ -146,7 +143,7 @@ static bool ask_gate(struct connection *c, const struct query *q, struct str in,
 	}
 	c->eaten = eaten;
 	stream_pause(&c->stream);
-	move_to(c, &c->listener->asking);
+	move_to(c, SEAT_ASKING);
 	return false;
 }
 
@@ -229,7 +226,7 @@ static void work(struct connection *c, struct str in)
 	if (!flush(c, &out) || progress == WAIT_FOR_ANSWER)
 		return;
 	if (progress == LEAVE || ((c->listener->closing || c->ended) && in.len == 0)) {
-		move_to(c, &c->listener->busy); /* the client has this long to take its answers */
+		move_to(c, SEAT_BUSY); /* the client has this long to take its answers */
 		stream_finish(&c->stream);
 		return;
 	}
@@ -238,10 +235,10 @@ static void work(struct connection *c, struct str in)
 		return;
 	}
 	if (in.len || c->stream.unsent) {
-		if (answered || c->since == 0)
-			move_to(c, &c->listener->busy);
+		if (answered || c->seat.since == 0)
+			move_to(c, c->served ? SEAT_BUSY : SEAT_NEW);
 	} else {
-		move_to(c, &c->listener->idle);
+		move_to(c, SEAT_IDLE);
 	}
 	if (c->stream.unsent)
 		stream_pause(&c->stream);
@@ -255,7 +252,7 @@ static void on_data(struct stream *s, struct str in)
 {
 	struct connection *c = connection_of(s);
 	if (c->held_len == 0) {
-		c->since = 0; /* the first octets of a request: work() starts its clock */
+		c->seat.since = 0; /* the first octets of a request: work() starts its clock */
 		work(c, in);
 	} else if (hold_more(c, in)) {
 		work(c, (struct str){ c->held, c->held_len });
@@ -296,7 +293,7 @@ static void on_closed(struct stream *s)
 		if (step != FRONT_MORE)
 			gate_end(l->engine->gate, q.transaction, step == FRONT_ABANDONED, now_of(c));
 	}
-	list_remove(&c->link);
+	seat_leave(&l->seats, &c->seat);
 	config_put(c->config);
 	free(c->held);
 	free(c);
@@ -316,7 +313,7 @@ struct stream *connection_new(struct listener *l)
 	c->stream.calls = &calls;
 	c->listener = l;
 	c->config = config_get(l->config);
-	list_init(&c->link);
+	seat_init(&c->seat);
 	return &c->stream;
 }
 
@@ -342,27 +339,33 @@ void connection_start(struct stream *s, bool ok)
 	c->ask.done = on_answer;
 	c->ask.path_store = l->spec->path_store;
 	c->connected = true;
-	move_to(c, &l->idle);
+	move_to(c, SEAT_NEW);
 }
 
-void connection_leave(struct list *link)
+static struct connection *sits(struct seat *seat)
 {
-	struct connection *c = list_of(link, struct connection, link);
+	return list_of(seat, struct connection, seat);
+}
+
+void connection_leave(struct seat *seat)
+{
+	struct connection *c = sits(seat);
 	if (!c->ask.active && c->served && !c->held_len)
 		stream_finish(&c->stream);
 }
 
-void connection_expire(struct list *link)
+void connection_displace(struct seat *seat)
 {
-	struct connection *c = list_of(link, struct connection, link);
+	struct connection *c = sits(seat);
+	stream_close(&c->stream);
+	seat_leave(&c->listener->seats, seat);
+}
+
+void connection_expire(struct seat *seat)
+{
+	struct connection *c = sits(seat);
 	if (c->held_len)
 		complain(c, "the request did not arrive in time");
 	c->listener->stats.timed_out++;
-	stream_close(&c->stream);
-	list_remove(&c->link);
-}
-
-msec connection_since(const struct list *link)
-{
-	return list_of((struct list *)(uintptr_t)link, struct connection, link)->since;
+	connection_displace(seat);
 }

@@ -12,12 +12,12 @@ void connection_start(struct stream *, bool ok);
 
 /* Closes it once it was answered; at once when nothing is asked any more. One whose first or next question may be on its way is
    left to answer that, and to connection_expire(). */
-void connection_leave(struct list *link);
+void connection_leave(struct seat *);
 
 /* Closes it now, for a reason that is counted. */
-void connection_expire(struct list *link);
+void connection_expire(struct seat *);
 
-/* When it entered the list that it is in. */
-msec connection_since(const struct list *link);
+/* Closes it now, for another is to have its place. */
+void connection_displace(struct seat *);
 
 #endif

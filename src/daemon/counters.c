@@ -117,6 +117,7 @@ void counters_retire_listener(struct counted_listener *to, struct listener_stats
 	if (to) {
 		to->former.accepted += s->accepted;
 		to->former.crowded += s->crowded;
+		to->former.displaced += s->displaced;
 		to->former.refused += s->refused;
 		to->former.requests += s->requests;
 		to->former.malformed += s->malformed;

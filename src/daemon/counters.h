@@ -16,8 +16,9 @@
 
 /* A client is a connection, or a datagram that waits for its answer. */
 struct listener_stats {
-	uint64_t accepted, crowded, refused, requests, malformed, timed_out, unsent; /* since the start. crowded: turned
-		away by max_clients; refused: by `allow`; unsent: answers by datagram that the kernel did not take */
+	uint64_t accepted, crowded, displaced, refused, requests, malformed, timed_out, unsent; /* since the start.
+		crowded: turned away by max_clients; displaced: closed to make room for others; refused: by `allow`;
+		unsent: answers by datagram that the kernel did not take */
 	size_t clients;
 };
 

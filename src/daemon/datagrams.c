@@ -9,7 +9,7 @@
 struct exchange {
 	struct listener *listener;
 	struct config *config; /* held: the session looks into it */
-	struct list link;
+	struct seat seat; /* its link is in the listener's list `spare` too */
 	struct ask ask;
 	bool working;
 	struct sockaddr_storage from;
@@ -43,8 +43,8 @@ static struct exchange *take_exchange(struct listener *l)
 	if (!listener_enter(l))
 		return NULL;
 	if (l->n_spare) {
-		x = list_of(l->spare.next, struct exchange, link);
-		list_remove(&x->link);
+		x = list_of(seat_of(l->spare.next), struct exchange, seat);
+		list_remove(&x->seat.link);
 		l->n_spare--;
 	} else {
 		x = new_exchange(front_of(l));
@@ -56,24 +56,24 @@ static struct exchange *take_exchange(struct listener *l)
 	x->listener = l;
 	x->config = config_get(l->config);
 	x->ask = (struct ask){ .done = on_answer, .path_store = l->spec->path_store };
-	list_init(&x->link);
+	seat_init(&x->seat);
 	memset(x->session, 0, front_of(l)->session_size);
 	return x;
 }
 
 static void close_when_done(struct listener *l)
 {
-	if (l->closing && list_empty(&l->asking))
+	if (l->closing && list_empty(&l->seats.in[SEAT_ASKING]))
 		datagram_close(&l->socket.datagrams);
 }
 
 static void leave(struct exchange *x)
 {
 	struct listener *l = x->listener;
-	list_remove(&x->link);
+	seat_leave(&l->seats, &x->seat);
 	config_put(x->config);
 	if (l->n_spare < SPARE_MAX) {
-		list_insert(&l->spare, &x->link);
+		list_insert(&l->spare, &x->seat.link);
 		l->n_spare++;
 	} else {
 		free(x);
@@ -85,7 +85,7 @@ static void leave(struct exchange *x)
 static void free_spare(struct listener *l)
 {
 	list_each_safe (n, &l->spare)
-		free(list_of(n, struct exchange, link));
+		free(list_of(seat_of(n), struct exchange, seat));
 	list_init(&l->spare);
 	l->n_spare = 0;
 }
@@ -142,7 +142,7 @@ static void begin(struct exchange *x, struct str in)
 	bool answered = answer(x, (struct str){ x->request, in.len }, &out);
 	x->working = false;
 	if (!answered) {
-		list_insert(&l->asking, &x->link);
+		seat_take(&l->seats, &x->seat, SEAT_ASKING, engine_now(l->engine));
 		return;
 	}
 	reply(x, &out);
@@ -199,8 +199,8 @@ static void datagrams_close(struct listener *l)
 /* Of a listener that was closed: drops what is not answered. */
 static void datagrams_abort(struct listener *l)
 {
-	list_each_safe (n, &l->asking) {
-		struct exchange *x = list_of(n, struct exchange, link);
+	list_each_safe (n, &l->seats.in[SEAT_ASKING]) {
+		struct exchange *x = list_of(seat_of(n), struct exchange, seat);
 		gate_forget(l->engine->gate, &x->ask);
 		leave(x);
 	}

@@ -34,6 +34,7 @@ struct engine {
 	const struct list *listeners; /* listener.all; null: there are none */
 	struct hash_key key;
 	uint64_t connections; /* so many there were: each has its number */
+	size_t places; /* for connections of all listeners: as many as there are descriptors for */
 	msec odd_logged[ROUTE_DIRECTORIES_MAX]; /* when a note of each directory was last logged */
 	uint64_t odd_unlogged[ROUTE_DIRECTORIES_MAX];
 	struct engine_shared shared[ENGINE_SHARED_MAX]; /* front null: none from here on */

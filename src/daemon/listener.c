@@ -39,21 +39,63 @@ void listener_free(struct listener *l)
 
 /* ---- for clients of all kinds ---- */
 
+/* Whose clients take one more than they may: this one's, those of the listener that has the most when all together have no
+   descriptor left, or null. */
+static struct listener *crowded(struct listener *l)
+{
+	struct listener *fullest = l;
+	size_t connections = 0;
+	if (l->stats.clients >= l->spec->options->max_clients)
+		return l;
+	if (!l->kind->displace || !l->engine->listeners)
+		return NULL;
+	list_each (n, l->engine->listeners) {
+		struct listener *other = list_of(n, struct listener, all);
+		if (!other->kind->displace)
+			continue;
+		connections += other->stats.clients;
+		if (other->stats.clients > fullest->stats.clients)
+			fullest = other;
+	}
+	return connections >= l->engine->places ? fullest : NULL;
+}
+
+static bool make_room(struct listener *l, msec now)
+{
+	const uint64_t most = l->spec->options->max_clients;
+	const size_t places = most < l->engine->places ? most : l->engine->places;
+	struct seat *seat = l->kind->displace ? seats_victim(&l->seats, places, now) : NULL;
+	if (!seat)
+		return false;
+	l->kind->displace(seat);
+	l->stats.displaced++;
+	return true;
+}
+
+static void log_crowd(struct listener *l, msec now)
+{
+	if (l->crowded && now - l->crowded < SECONDS(60))
+		return;
+	log_line(LOG_LEVEL_WARNING, "event=too-many-clients listener=%s max_clients=%llu displaced=%llu refused=%llu",
+		l->name, (unsigned long long)l->spec->options->max_clients, (unsigned long long)l->stats.displaced,
+		(unsigned long long)l->stats.crowded);
+	l->crowded = now;
+}
+
 bool listener_enter(struct listener *l)
 {
 	msec now = engine_now(l->engine);
-	if (l->stats.clients < l->spec->options->max_clients) {
+	struct listener *full = crowded(l);
+	bool enters = !full || make_room(full, now);
+	if (enters) {
 		l->stats.accepted++;
 		l->stats.clients++;
-		return true;
+	} else {
+		l->stats.crowded++;
 	}
-	l->stats.crowded++;
-	if (!l->crowded || now - l->crowded >= SECONDS(60)) {
-		log_line(LOG_LEVEL_WARNING, "event=too-many-clients listener=%s max_clients=%llu refused=%llu", l->name,
-			(unsigned long long)l->spec->options->max_clients, (unsigned long long)l->stats.crowded);
-		l->crowded = now;
-	}
-	return false;
+	if (full)
+		log_crowd(full, now);
+	return enters;
 }
 
 static void free_when_alone(struct listener *l)
@@ -210,33 +252,34 @@ static bool streams_open(struct listener *l, int fd, struct err *err)
 
 static void streams_close(struct listener *l)
 {
-	list_each_safe (n, &l->idle)
-		connection_leave(n);
-	list_each_safe (n, &l->busy)
-		connection_leave(n);
+	list_each_safe (n, &l->seats.in[SEAT_IDLE])
+		connection_leave(seat_of(n));
+	list_each_safe (n, &l->seats.in[SEAT_BUSY])
+		connection_leave(seat_of(n));
 	server_close(&l->socket.server);
 }
 
-static void expire(struct list *connections, msec before)
+static void expire(struct listener *l, enum seat_state state, msec before)
 {
-	list_each_safe (n, connections) {
-		if (connection_since(n) > before)
+	list_each_safe (n, &l->seats.in[state]) {
+		if (seat_of(n)->since > before)
 			break;
-		connection_expire(n);
+		connection_expire(seat_of(n));
 	}
 }
 
 static void streams_abort(struct listener *l)
 {
-	expire(&l->idle, MSEC_NEVER);
-	expire(&l->busy, MSEC_NEVER);
-	expire(&l->asking, MSEC_NEVER);
+	for (int state = 0; state < SEAT_STATES; state++)
+		expire(l, state, MSEC_NEVER);
 }
 
 static void streams_expire(struct listener *l, msec now)
 {
-	expire(&l->idle, now - (l->closing ? LISTENER_GRACE : l->spec->options->idle));
-	expire(&l->busy, now - (l->closing ? LISTENER_GRACE : l->spec->options->request_timeout));
+	const struct options_listen *o = l->spec->options;
+	expire(l, SEAT_NEW, now - (l->closing ? LISTENER_GRACE : o->request_timeout));
+	expire(l, SEAT_BUSY, now - (l->closing ? LISTENER_GRACE : o->request_timeout));
+	expire(l, SEAT_IDLE, now - (l->closing ? LISTENER_GRACE : o->idle));
 }
 
 static const struct listener_kind streams_kind = {
@@ -244,6 +287,7 @@ static const struct listener_kind streams_kind = {
 	.close = streams_close,
 	.abort = streams_abort,
 	.expire = streams_expire,
+	.displace = connection_displace,
 };
 
 /* ---- for the daemon ---- */
@@ -279,9 +323,7 @@ static struct listener *made(struct engine *e, struct config *c, const struct co
 	l->endpoint = spec->endpoint;
 	snprintf(l->name, sizeof(l->name), "%s", spec->name);
 	list_init(&l->all);
-	list_init(&l->idle);
-	list_init(&l->busy);
-	list_init(&l->asking);
+	seats_init(&l->seats);
 	list_init(&l->spare);
 	l->kind = kind_of(spec);
 	return l;

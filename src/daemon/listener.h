@@ -8,6 +8,7 @@
 #define DAEMON_LISTENER_H
 
 #include "base/list.h"
+#include "base/seats.h"
 #include "base/throttle.h"
 #include "daemon/engine.h"
 #include "io/datagram.h"
@@ -29,6 +30,8 @@ struct listener_kind {
 	void (*close)(struct listener *);
 	void (*abort)(struct listener *);
 	void (*expire)(struct listener *, msec now);
+	/* Closes a connection, which leaves its seat, to make room for another. Null: they are no connections. */
+	void (*displace)(struct seat *);
 	void (*done)(struct listener *); /* it is about to be freed. May be null */
 };
 
@@ -52,14 +55,12 @@ struct listener {
 	struct stat bound; /* the socket file */
 	void *shared; /* the front's; with `shared_by_all` it is the engine's */
 	struct list all; /* the daemon's listeners */
-	struct list idle, busy,
-		asking; /* connections: without input, with a part of a request, with the gate. Datagrams:
-					   only the last */
+	struct seats seats; /* its connections. Datagrams only ask */
 	struct list spare; /* what datagrams leave behind for the next ones */
 	unsigned n_spare;
 	struct listener_stats stats;
 	struct throttle complaints, strangers;
-	msec crowded; /* when this was last logged */
+	msec crowded; /* when that there was no place was last logged */
 	bool closing, closed;
 };
 
@@ -81,7 +82,7 @@ bool listener_prepare(struct listener *, const struct config_listener *, struct 
 void listener_configure(struct listener *, struct config *, const struct config_listener *);
 
 /* How long a client that has just come may take to ask, or to finish its request, when its listener is being closed. */
-#define LISTENER_GRACE ((msec)500)
+#define LISTENER_GRACE SEATS_GRACE
 
 /* No more connections; idle ones are closed, the others as soon as they are answered. It frees itself when the last is
    gone. The socket file is removed. */
@@ -90,12 +91,13 @@ void listener_close(struct listener *);
 /* Closes every connection now, answered or not. */
 void listener_abort(struct listener *);
 
-/* Once a second: closes connections that have been idle, or in the middle of a request, for too long. */
+/* Once a second: closes connections that have been idle, or that have not asked, or not to the end, for too long. */
 void listener_expire(struct listener *, msec now);
 
 /* ---- for its connections and datagrams ---- */
 
-/* True when one more client may be let in and was counted; else this was counted and logged. */
+/* True when one more client may be let in and was counted: where there is no place, another may have been closed for it.
+   Else this was counted. Both are logged now and then. */
 bool listener_enter(struct listener *);
 
 /* A client of it has gone. */

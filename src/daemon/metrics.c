@@ -159,6 +159,7 @@ static void put_listeners(struct exposition *x, const struct listener_row *rows,
 		{ "clients_max", "gauge", "How many of them there may be: the option max_clients." },
 		{ "accepted_total", "counter", "Connections, or datagrams, that were let in." },
 		{ "crowded_total", "counter", "Those turned away by max_clients." },
+		{ "displaced_total", "counter", "Connections closed to make room for others." },
 		{ "refused_total", "counter", "Those turned away by allow." },
 		{ "requests_total", "counter", "Requests that were whole." },
 		{ "malformed_total", "counter", "Requests that were no good." },
@@ -170,7 +171,7 @@ static void put_listeners(struct exposition *x, const struct listener_row *rows,
 		for (const struct listener_row *r = rows; r < rows + n; r++) {
 			const struct listener_stats *s = &r->stats;
 			const uint64_t values[] = { s->clients, r->spec->options->max_clients, s->accepted, s->crowded,
-				s->refused, s->requests, s->malformed, s->timed_out, s->unsent };
+				s->displaced, s->refused, s->requests, s->malformed, s->timed_out, s->unsent };
 			exposition_count(x, LABELS({ "listener", r->spec->name }, { "protocol", r->spec->front->name }),
 				values[i]);
 		}

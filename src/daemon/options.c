@@ -129,14 +129,20 @@ const struct opt options_listen[] = {
 	ROW(options_listen, owner, OPT_STRING, .help = "Owner of a unix socket. Without it: the daemon's user."),
 	ROW(options_listen, group, OPT_STRING, .help = "Group of a unix socket. Without it: the group of that user."),
 	ROW(options_listen, max_clients, OPT_NUMBER, .def = "4096", .min = 1, .max = 1000000,
-		.help = "Connections at once; one more is closed as soon as it is made. Over UDP: questions that wait "
-			"for their answer; one more is dropped."),
+		.help = "Connections at once. For one more another is closed that waits for no answer: first one that "
+			"has "
+			"come and not asked, then who has been idle the longest. When all wait for answers, it is "
+			"closed "
+			"itself. Over UDP: questions that wait for their answer; one more is dropped."),
 	ROW(options_listen, idle, OPT_DURATION, .def = "1h", .min = 1000, .max = 604800000,
-		.help = "A connection without a request for so long is closed. Postfix keeps idle connections for up "
+		.help = "A connection that has been answered and asks nothing more for so long is closed. Postfix "
+			"keeps idle connections for up "
 			"to "
 			"1000 s, and one that was closed costs its next message a second."),
 	ROW(options_listen, request_timeout, OPT_DURATION, .def = "10s", .min = 100, .max = 3600000,
-		.help = "How long a request may take to arrive from its first octet to its last."),
+		.help = "How long a request may take to arrive from its first octet to its last; a new connection, to "
+			"begin "
+			"its first one. Every MTA connects when it has a question."),
 	OPT_END,
 };
 

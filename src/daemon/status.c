@@ -29,7 +29,7 @@ struct status {
 static const char *const daemon_titles[] = { "version", "pid", "user", "up since", "up", "configuration read",
 	"reloads", "failed reloads", "last reload taken", "nursery running", NULL };
 static const char *const listener_titles[] = { "listener", "protocol", "clients", "requests", "pass", "defer", "reject",
-	"waived", "refused", "crowded", "malformed", "timed out", NULL };
+	"waived", "refused", "crowded", "displaced", "malformed", "timed out", NULL };
 static const char *const source_titles[] = { "name", "type", "lookups", "failed", "answering", "last answer", "median",
 	"p99", "helpers", "wanted", "restarts", "hangs", NULL };
 static const char *const peer_titles[] = { "store", "directory", "peer", "state", "asked", "answered", "timeouts",
@@ -106,7 +106,7 @@ static void fill_daemon(struct status *s, const struct fetched *f)
 
 static void add_listener(struct status *s, const struct sample *x)
 {
-	static const char *const behind[] = { "refused", "crowded", "malformed", "timed_out" };
+	static const char *const behind[] = { "refused", "crowded", "displaced", "malformed", "timed_out" };
 	static const char verdicts[] = "quotagate_verdicts_total";
 	struct sheet *to = &s->sheets[LISTENERS];
 	label(to, x, "listener");

@@ -165,34 +165,35 @@ static void kind_close(struct listener *l)
 {
 	struct web *w = l->web;
 	uv_poll_stop(&w->door);
-	leave_all(&l->idle);
-	leave_all(&l->busy);
+	leave_all(&l->seats.in[SEAT_NEW]);
+	leave_all(&l->seats.in[SEAT_IDLE]);
+	leave_all(&l->seats.in[SEAT_BUSY]);
 	web_server_retire(w->server);
 	uv_close((uv_handle_t *)&w->door, on_door_closed);
 }
 
-static void expire(struct list *clients, msec before)
+static void expire(struct listener *l, enum seat_state state, msec before)
 {
-	list_each_safe (n, clients) {
-		struct web_client *c = web_client_of(n);
-		if (c->since > before)
+	list_each_safe (n, &l->seats.in[state]) {
+		if (seat_of(n)->since > before)
 			break;
-		web_client_expire(c);
+		web_client_expire(web_client_of(n));
 	}
 }
 
 static void kind_abort(struct listener *l)
 {
-	expire(&l->idle, MSEC_NEVER);
-	expire(&l->busy, MSEC_NEVER);
-	expire(&l->asking, MSEC_NEVER);
+	for (int state = 0; state < SEAT_STATES; state++)
+		expire(l, state, MSEC_NEVER);
 }
 
 static void kind_expire(struct listener *l, msec now)
 {
+	const struct options_listen *o = l->spec->options;
 	struct web *w = l->web;
-	expire(&l->idle, now - (l->closing ? LISTENER_GRACE : l->spec->options->idle));
-	expire(&l->busy, now - (l->closing ? LISTENER_GRACE : l->spec->options->request_timeout));
+	expire(l, SEAT_NEW, now - (l->closing ? LISTENER_GRACE : o->request_timeout));
+	expire(l, SEAT_BUSY, now - (l->closing ? LISTENER_GRACE : o->request_timeout));
+	expire(l, SEAT_IDLE, now - (l->closing ? LISTENER_GRACE : o->idle));
 	if (w->door_shut && !l->closing)
 		w->door_shut = open_door(w) != 0;
 }
@@ -221,5 +222,6 @@ const struct listener_kind web_kind = {
 	.close = kind_close,
 	.abort = kind_abort,
 	.expire = kind_expire,
+	.displace = web_client_displace,
 	.done = kind_done,
 };

@@ -17,13 +17,12 @@
 static void move_to(struct web_client *c, enum web_phase phase)
 {
 	struct listener *l = web_listener(c);
-	struct list *lists[] = {
-		[WEB_IDLE] = &l->idle, [WEB_READING] = &l->busy, [WEB_ASKING] = &l->asking, [WEB_ANSWERING] = &l->busy
-	};
+	const enum seat_state states[] = { [WEB_IDLE] = c->served ? SEAT_IDLE : SEAT_NEW,
+		[WEB_READING] = c->served ? SEAT_BUSY : SEAT_NEW,
+		[WEB_ASKING] = SEAT_ASKING,
+		[WEB_ANSWERING] = SEAT_BUSY };
 	c->phase = phase;
-	c->since = engine_now(l->engine);
-	list_remove(&c->link);
-	list_insert(lists[phase], &c->link);
+	seat_take(&l->seats, &c->seat, states[phase], engine_now(l->engine));
 }
 
 /* ---- its end ---- */
@@ -53,7 +52,7 @@ static void forget_request(struct web_client *c)
 static void bury(struct web_client *c)
 {
 	forget_request(c);
-	list_remove(&c->link);
+	seat_leave(&web_listener(c)->seats, &c->seat);
 	uv_close((uv_handle_t *)&c->watch, on_watch_closed);
 }
 
@@ -95,16 +94,30 @@ void web_client_expire(struct web_client *c)
 	close_now(c);
 }
 
-void web_client_cut(struct web *w)
+void web_client_displace(struct seat *seat)
 {
-	struct listener *l = w->listener;
-	list_each_safe (n, &l->busy) {
+	struct web_client *c = list_of(seat, struct web_client, seat);
+	struct listener *l = web_listener(c);
+	if (!c->doomed)
+		close_now(c);
+	seat_leave(&l->seats, seat);
+}
+
+static void cut(struct listener *l, enum seat_state state)
+{
+	list_each_safe (n, &l->seats.in[state]) {
 		struct web_client *c = web_client_of(n);
 		if (c->doomed || !web_head_is_answered_twice(c))
 			continue;
 		listener_complain(l, c->host, "a body whose length is no number");
 		close_now(c);
 	}
+}
+
+void web_client_cut(struct web *w)
+{
+	cut(w->listener, SEAT_NEW);
+	cut(w->listener, SEAT_BUSY);
 }
 
 void web_client_gone(struct web_client *c)
@@ -160,7 +173,7 @@ void web_client_new(struct web *w, int fd, const char *host)
 	c->fd = fd;
 	c->watch.data = c;
 	snprintf(c->host, sizeof(c->host), "%s", host);
-	list_init(&c->link);
+	seat_init(&c->seat);
 	wait_for_input(c);
 }
 

@@ -145,10 +145,10 @@ void web_facts(struct web_client *);
 /* ---- clients ---- */
 
 enum web_phase {
-	WEB_IDLE, /* between requests; in the listener's list `idle` */
-	WEB_READING, /* a part of a request is here; `busy` */
-	WEB_ASKING, /* with the gate; `asking` */
-	WEB_ANSWERING, /* it is being sent; `busy` */
+	WEB_IDLE, /* between requests, or before the first */
+	WEB_READING, /* a part of a request is here */
+	WEB_ASKING, /* with the gate */
+	WEB_ANSWERING, /* it is being sent */
 };
 
 struct web_client {
@@ -157,8 +157,7 @@ struct web_client {
 	struct MHD_Connection *connection;
 	int fd;
 	uv_poll_t watch; /* for the first octet of a request */
-	struct list link;
-	msec since;
+	struct seat seat;
 	enum web_phase phase;
 	bool served; /* a request before */
 	bool doomed; /* it is to be closed, whatever the library asks */
@@ -176,9 +175,12 @@ void web_client_leave(struct web_client *);
 /* Closes it now, for a reason that is counted. */
 void web_client_expire(struct web_client *);
 
+/* Closes it now, for another is to have its place. */
+void web_client_displace(struct seat *);
+
 static inline struct web_client *web_client_of(struct list *link)
 {
-	return list_of(link, struct web_client, link);
+	return list_of(seat_of(link), struct web_client, seat);
 }
 
 static inline struct listener *web_listener(const struct web_client *c)

@@ -26,14 +26,13 @@ def gate(quotagate, mail, folder):
         f'listen exim {{ protocol = policy  address = "unix:{folder}/exim.sock"  mode = 0666  {WORDS} }}\n'
         f'listen quotad {{ protocol = exim-quotad  address = "unix:{folder}/quotad.sock"  mode = 0666\n'
         f'  roots = {{"{mail}"}}  user = vmail }}\n'
-        f'listen small {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}"  max_clients = 10 }}\n'
         f'listen hasty {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}"\n'
         f'  idle = 1s  request_timeout = 1s }}\n'
         f'store boxes {{ type = mbox  path = "{mail}/%n"  limit = 200k  user = vmail }}\n'
         "domain example.org { store = boxes }\n")
 
 
-MTA, EXIM, QUOTAD, SMALL, HASTY = range(5)
+MTA, EXIM, QUOTAD, HASTY = range(4)
 
 
 def assert_serves(gate, number=MTA):
@@ -215,35 +214,6 @@ def test_clients_that_are_gone_at_once_are_not_called_strangers(gate):
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))  # a reset
     assert_serves(gate)
     assert "event=refused-client" not in gate.said()
-
-
-def test_beyond_max_clients_others_are_closed_and_it_is_logged(gate):
-    kept = []
-    for _ in range(10):
-        kept.append(Policy(gate.addresses()[SMALL]))
-        assert kept[-1].ask("full@example.org", size=1).startswith("452 ")
-    before = len(gate.said())
-    late = Policy(gate.addresses()[SMALL])
-    try:
-        late.send(request(recipient="full@example.org").encode())
-        assert late.answer() is None
-    except ConnectionError:
-        pass
-    until(lambda: len(gate.said()) > before, "the log tells of it")
-    assert kept[0].ask("full@example.org", size=1, instance="2").startswith("452 ")
-    assert_serves(gate, MTA)
-    kept.pop().close()
-    until(lambda: asks_well(gate), "the place is free again")
-    for client in kept:
-        client.close()
-
-
-def asks_well(gate):
-    try:
-        with Policy(gate.addresses()[SMALL]) as client:
-            return (client.ask("full@example.org", size=1) or "").startswith("452 ")
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("kind", ["postfix", "exim"])

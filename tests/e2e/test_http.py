@@ -752,7 +752,7 @@ def test_slow_heads_and_bodies_are_cut(start, port, first, part):
         if first:
             slow.sendall(first)
             assert b"OVERQUOTA" in until(lambda: slow.recv(65536), "the answer")
-        time.sleep(1.5)  # it may be idle for longer than a request may take
+            time.sleep(1.5)  # it may be idle for longer than a request may take
         began = time.monotonic()
         slow.sendall(part)
         assert read_all(slow) == b""
@@ -791,9 +791,10 @@ def test_ten_thousand_connections(start, port):
             other = int(gate.addresses()[1].rpartition(":")[2])
             with Client(other) as client:
                 assert client.get("/quota?u=full")[0] == 200, "while they are all there"
-            first = crowd[1]
-            first.sendall(NEXT)
-            assert b"OVERQUOTA" in first.recv(65536), "who was let in is served"
+            assert crowd[1].recv(1) == b"", "who came first and said nothing made room"
+            last = crowd[-1]
+            last.sendall(NEXT)
+            assert b"OVERQUOTA" in last.recv(65536), "who asks is served"
             grown.append(resident(gate))
             for one in crowd:
                 one.close()
@@ -870,7 +871,12 @@ def test_reload(gate, boxes, port):
         gate.reload(web(f"inet:127.0.0.1:{port}", "max_clients = 1") + boxes.replace("200k", "400k"))
         gate.says("event=reloaded")
         assert client.get("/quota?u=full") == (200, "OK full 205000 409600\n"), "on the connection that there was"
-        assert raw(port, NEXT) == (b"", True), "one is the most now"
+        with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE) as other:
+            other.sendall(NEXT)
+            assert b"OK full" in other.recv(65536)
+            assert client.connection.sock.recv(1) == b"", "one is the most now"
+        client.connection.close()
+        assert client.get("/quota?u=full")[0] == 200
         gate.reload(web(f"inet:127.0.0.1:{moved}") + boxes)
         until(lambda: raw_answers(moved), "the new address is served")
         with pytest.raises((http.client.HTTPException, OSError)):
