@@ -69,10 +69,21 @@ static void close_now(struct web_client *c)
 	close(c->fd);
 }
 
+/* Its first request may be on its way: the library, which is about to be left alone with those it has, gets it now. */
+static void leave_idle(struct web_client *c)
+{
+	if (c->served) {
+		close_now(c);
+	} else if (!web_server_take(c->web->server, c)) {
+		uv_poll_stop(&c->watch);
+		bury(c);
+	}
+}
+
 void web_client_leave(struct web_client *c)
 {
 	switch (c->phase) {
-	case WEB_IDLE: close_now(c); break;
+	case WEB_IDLE: leave_idle(c); break;
 	case WEB_READING: break;
 	case WEB_ASKING:
 	case WEB_ANSWERING: c->request.last = true; break;

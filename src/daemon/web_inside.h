@@ -169,7 +169,7 @@ struct web_client {
 /* Somebody has come; takes the socket. */
 void web_client_new(struct web *, int fd, const char *host);
 
-/* Closes it: now, or once it has its answer when its request has begun; or when web_client_expire() comes first. */
+/* Closes it: now, or once it has its answer when its request has begun, or may have; or when web_client_expire() comes first. */
 void web_client_leave(struct web_client *);
 
 /* Closes it now, for a reason that is counted. */
