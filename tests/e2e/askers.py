@@ -181,6 +181,7 @@ class MilterAsker:
     """A connection for each message, as Sendmail has it."""
 
     name = "milter"
+    answers = {PASS: "c", FULL: r"(452 4\.2\.2|552 5\.2\.3) .*", UNSURE: r"451 4\.3\.0 .*|t"}
 
     def __init__(self, address):
         self.address = address
@@ -202,7 +203,7 @@ class MilterAsker:
             return SILENT
         except (ConnectionError, EOFError):
             return CLOSED
-        return ended({PASS: "c", FULL: r"(452 4\.2\.2|552 5\.2\.3) .*", UNSURE: r"451 4\.3\.0 .*|t"}, said)
+        return ended(self.answers, said)
 
 
 class Line:

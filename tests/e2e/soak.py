@@ -1,8 +1,10 @@
 """A daemon at work for as long as one likes, with all that happens to it: questions by every front about many mailboxes,
-deliveries, reloads, helpers that are killed, clients that cut the line, a backend that goes away and comes back.
+deliveries, reloads, helpers that are killed, clients that cut the line, a backend that goes away and comes back. Beside it a
+calm one, before the same mailboxes, with helpers that live as long as it does: its reloads change no store.
 
-Every question must have one answer, those about mailboxes that nobody changes the right one; memory and descriptors must
-stay where they are.
+Every question must have one answer, those about mailboxes that nobody changes the right one; what is let in must fit, and what
+is refused must not; `error` may be the answer only where a helper was killed or the backend is away; memory and descriptors
+must stay where they are.
 """
 import contextlib
 import os
@@ -15,57 +17,70 @@ import threading
 import time
 from collections import Counter
 
-from askers import CLOSED, FULL, PASS, SILENT, UNSURE, Line, Wrong
+from askers import CLOSED, FULL, PASS, SILENT, UNSURE, FreshPolicy, Line, Policy, Wrong
 from datagrams import free_udp_port
-from enclosure import USERS
+from enclosure import free_port
 from fault_plan import Injected
-from fault_world import FULL as FULL_MAILBOX, LIMIT, OK, OTHER, World, maildir
+from fault_world import FULL as FULL_MAILBOX, LIMIT, OK, OTHER, PATIENCE_AFTER, World, maildir
 from policy import connect
 from quotagate import Quotagate
+from soak_mail import SETTLE, Carrier, Mail
 
 THREADS = 6
 PAUSE = 0.02  # seconds between a thread's questions
-MAILBOXES = 200
+CARRIERS = 2
 FAR = "far@example.com"  # at the backend
 SURE = {FULL_MAILBOX: FULL, OK: PASS, OTHER: PASS, FAR: PASS}
+DOMAINS = {"qg-vmail": "example.org", "qg-boxes": "example.net", "qg-far": "example.com", "qg-third": None}  # by helper
 RELOAD, KILL, AWAY, BACK = 15, 7, 60, 10  # seconds between them; how long the backend is away
-GROWTH = {"daemon": 1024, "nursery": 512, "helper": 1024, "descriptors": 8}  # KiB, and descriptors
+REPLACED = 3  # seconds after a helper was killed; until then a question to its store may have the answer of `error`
+GROWTH = {"daemon": 1024, "nursery": 512, "helper": 1024, "descriptors": 8,  # KiB, and descriptors
+          "calm daemon": 1024, "calm helper": 256}
 
 
-class Mailboxes:
-    """Those that mail comes to. One that is nearly full is emptied by its user."""
+class SoakWorld(World):
+    """What was let in is charged for longer than its delivery may take."""
 
-    def __init__(self, mail, seed):
-        self.random, self.folders, self.count = random.Random(seed), {}, 0
-        for number in range(MAILBOXES):
-            address = f"user{number}@example.org"
-            self.folders[address] = maildir(mail, address, self.random.randrange(LIMIT))
+    forgets = World.forgets.replace("settle = 1s", f"settle = {SETTLE}s")
 
-    def deliver(self):
-        """One message, as a delivery agent does it; the octets stand in its name."""
-        folder = self.folders[self.random.choice(list(self.folders))]
-        if self.random.random() < 0.2:
-            for old in [*(folder / "cur").iterdir(), *(folder / "new").iterdir()]:
-                old.unlink()
-            return
-        self.count += 1
-        size = self.random.randrange(LIMIT // 4)
-        name = f"{1700000000 + self.count}.M{self.count}P1.host,S={size}"
-        (folder / "tmp" / name).touch()
-        os.chown(folder / "tmp" / name, USERS["vmail"], USERS["vmail"])
-        (folder / "tmp" / name).rename(folder / "new" / name)
+
+class Calm(Injected):
+    """The one whose helpers live as long as it does."""
+
+    def __init__(self, world):
+        self.port, self.turns, self.world = free_port(), 0, world
+        super().__init__(world.folder, self.text(), name="calm", plain=True)
+
+    def text(self):
+        more = f'listen more {{ protocol = policy  address = "unix:{self.world.run}/calm.sock" }}\n' if self.turns % 2 else ""
+        return (f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{self.port}" }}\n{more}'
+                f'store vmail {{ type = maildir  path = "{self.world.mail}/%d/%n/Maildir"  user = vmail  limit = {LIMIT} }}\n'
+                "domain example.org { store = vmail }\nrules { timeout = 2s  error = defer }\nlog { level = warning }\n"
+                + self.world.forgets)
+
+    def turn(self):
+        """One more listener, or none more."""
+        self.turns += 1
+        self.reload(self.text())
+
+    def make_askers(self):
+        made = [kind(f"inet:127.0.0.1:{self.port}") for kind in (Policy, FreshPolicy)]
+        for asker in made:
+            asker.calm = True
+        return made
 
 
 class Soak:
     def __init__(self, minutes, seed, say):
         self.seconds, self.say, self.over = minutes * 60, say, threading.Event()
         self.counts, self.lock, self.wrong, self.samples = Counter(), threading.Lock(), [], []
+        self.unsure, self.killed, self.gone = [], [], []  # see unexcused()
         self.port = free_udp_port()
         more = (f'store far {{ type = remote  server = "udp:127.0.0.1:{self.port}" }}\n'
                 "domain example.com { store = far }\nlog { level = warning }\n")
-        self.world = World(lambda *given: Injected(*given, plain=True), more)
-        self.backend = self.make_backend()
-        self.mailboxes = Mailboxes(self.world.mail, seed)
+        self.world = SoakWorld(lambda *given: Injected(*given, plain=True), more)
+        self.backend, self.calm = self.make_backend(), Calm(self.world)
+        self.mail = Mail(self.world.mail, seed)
         self.random = random.Random(seed)
 
     def make_backend(self):
@@ -78,27 +93,42 @@ class Soak:
 
     # ---- who asks ----
 
-    def note(self, asker, mailbox, outcome):
+    def note(self, asker, mailbox, outcome, began):
+        store = "calm" if hasattr(asker, "calm") else mailbox.partition("@")[2]
         with self.lock:
             self.counts["asked"] += 1
             self.counts[outcome] += 1
             expected = SURE.get(mailbox)
-            if outcome in (SILENT, CLOSED):
+            if outcome == UNSURE:
+                self.unsure.append((asker.name, mailbox, store, began, time.monotonic()))
+            elif outcome in (SILENT, CLOSED):
                 self.wrong.append(f"{asker.name}: {mailbox}: {outcome}")
             elif outcome in (PASS, FULL) and expected and outcome != expected and asker.name != "control socket":
                 self.wrong.append(f"{asker.name}: {mailbox}: {outcome}, not {expected}")
 
+    def note_message(self, mailbox, outcome, began, wrong):
+        """Of a carrier."""
+        with self.lock:
+            self.counts["messages"] += 1
+            self.wrong += [wrong] if wrong else []
+            self.counts[f"messages {outcome}"] += 1
+            if outcome == UNSURE:
+                self.unsure.append(("a message", mailbox, mailbox.partition("@")[2], began, time.monotonic()))
+
     def ask_on(self, seed):
         """One thread: whoever it is next asks, about whatever mailbox."""
-        chance, askers = random.Random(seed), self.world.make_askers()
+        chance, askers = random.Random(seed), [*self.world.make_askers(), *self.calm.make_askers()]
         for asker in askers:
             if isinstance(asker, Line):
                 asker.patience = 5
-        everybody = [*self.mailboxes.folders, *[sure for sure in SURE for _ in range(20)]]
+        everybody = [*self.mail.addresses, *[sure for sure in SURE for _ in range(20)]]
+        near = [mailbox for mailbox in everybody if mailbox.endswith("@example.org")]  # the calm one has these
         while not self.over.wait(PAUSE):
-            asker, mailbox = chance.choice(askers), chance.choice(everybody)
+            asker = chance.choice(askers)
+            mailbox = chance.choice(near if hasattr(asker, "calm") else everybody)
+            began = time.monotonic()
             try:
-                self.note(asker, mailbox, asker.ask(mailbox))
+                self.note(asker, mailbox, asker.ask(mailbox), began)
                 if chance.random() < 0.02:
                     self.cut(chance, asker)
             except (Wrong, OSError) as wrong:
@@ -132,33 +162,46 @@ class Soak:
 
     def reload(self):
         self.world.turn()
+        self.calm.turn()
         self.counts["reloads"] += 1
 
     def kill(self):
-        helpers = self.world.gate.helpers()
+        """Which stores are without one of their helpers is remembered: see unexcused()."""
+        helpers = [(pid, DOMAINS[name]) for pid, name in self.world.gate.processes().items() if name in DOMAINS]
         if not helpers:
             return
+        pid, domain = self.random.choice(helpers)
         with contextlib.suppress(ProcessLookupError):  # a reload was quicker
-            os.kill(self.random.choice(helpers), signal.SIGKILL)
+            began = time.monotonic()
+            os.kill(pid, signal.SIGKILL)
+            self.killed.append((domain, began, time.monotonic() + REPLACED))
             self.counts["helpers killed"] += 1
 
     def away(self):
+        began = time.monotonic()
         self.backend.stop()
         self.over.wait(BACK)
         self.backend.start()
+        self.gone.append(("example.com", began, time.monotonic() + PATIENCE_AFTER))
         self.counts["backend away"] += 1
 
     def deliver(self):
-        self.mailboxes.deliver()
+        self.mail.come()
         self.counts["deliveries"] += 1
+
+    def unexcused(self):
+        """Answers of `error` for which there is no reason: no helper of that store had just been killed, and the backend was there."""
+        reasons = [*self.killed, *self.gone]
+        return [(asker, mailbox) for asker, mailbox, store, began, ended in self.unsure
+                if not any(where == store and began <= until and since <= ended for where, since, until in reasons)]
 
     # ---- what is measured ----
 
     def sample(self, began):
-        kib = {"daemon": 0, "nursery": 0, "helper": 0}
-        gate = self.world.gate
-        for pid, name in gate.processes().items():
+        kib = {"daemon": 0, "nursery": 0, "helper": 0, "calm daemon": 0, "calm nursery": 0, "calm helper": 0}
+        for gate, pid, name in [(gate, *found) for gate in (self.world.gate, self.calm) for found in gate.processes().items()]:
             what = "daemon" if pid == gate.pid() else "nursery" if name == "qg-nursery" else "helper"
+            what = f"calm {what}" if gate is self.calm else what
             try:
                 with open(f"/proc/{pid}/status") as status:
                     found = re.search(r"^VmRSS:\s*(\d+)", status.read(), re.M)
@@ -167,7 +210,8 @@ class Soak:
             if found:
                 kib[what] = max(kib[what], int(found[1]))
         with self.lock:
-            one = {"second": round(time.monotonic() - began, 1), **kib, "descriptors": gate.descriptors(), **self.counts}
+            one = {"second": round(time.monotonic() - began, 1), **kib, "descriptors": self.world.gate.descriptors(),
+                   **self.counts}
         self.samples.append(one)
         return one
 
@@ -175,11 +219,15 @@ class Soak:
         """Returns the samples. What was wrong stands in `wrong`."""
         began = time.monotonic()
         acts = [(RELOAD, self.reload), (KILL, self.kill), (AWAY, self.away), (0.1, self.deliver)]
+        milter = f"inet:127.0.0.1:{self.world.ports['milter']}"
+        acts += [(0.1, Carrier(self.mail, milter, seed, self.note_message).bring) for seed in range(CARRIERS)]
         threads = [threading.Thread(target=self.ask_on, args=(seed,), daemon=True) for seed in range(THREADS)]
         threads += [threading.Thread(target=self.every, args=act, daemon=True) for act in acts]
         try:
             self.backend.start()
             self.world.start()
+            self.calm.start()
+            lasting = set(self.calm.helpers())
             for thread in threads:
                 thread.start()
             while time.monotonic() - began < self.seconds and self.world.gate.process.poll() is None:
@@ -188,9 +236,12 @@ class Soak:
             self.over.set()
             for thread in threads:
                 thread.join(30)
+            if set(self.calm.helpers()) != lasting:
+                self.wrong.append("helpers of the calm daemon were replaced")
             self.finish()
         finally:
             self.over.set()
+            self.calm.stop()
             self.backend.stop()
             self.world.stop()
         return self.samples
@@ -204,6 +255,9 @@ class Soak:
         answered = sum(self.counts[outcome] for outcome in (PASS, FULL, UNSURE))
         if answered != self.counts["asked"]:
             self.wrong.append(f"{self.counts['asked']} asked, {answered} answered")
+        self.wrong += [f"{asker}: {mailbox}: `error`, and nothing was amiss" for asker, mailbox in self.unexcused()]
+        if not self.counts[f"messages {PASS}"] or not self.counts[f"messages {FULL}"]:
+            self.wrong.append("no message was let in, or none was refused")
         for what, most in GROWTH.items():
             grown = self.growth(what)
             if grown > most:
@@ -225,7 +279,8 @@ def panels(samples):
     missing = [one["asked"] - sum(one.get(outcome, 0) for outcome in (PASS, FULL, UNSURE)) for one in samples]
     return {
         "Resident memory, MiB": {title: [one[what] / 1024 for one in samples] for what, title in
-                                 (("daemon", "daemon"), ("nursery", "nursery"), ("helper", "largest helper"))},
+                                 (("daemon", "daemon"), ("nursery", "nursery"), ("helper", "largest helper"),
+                                  ("calm helper", "calm: largest helper"))},
         "Descriptors of the daemon": {"open": [one["descriptors"] for one in samples]},
         "Questions": {"answers a second": rates, "not answered so far": missing},
     }
