@@ -9,7 +9,7 @@ import socket
 import threading
 import time
 
-from askers import CLOSED, FreshPolicy, Wrong
+from askers import CLOSED, UNSURE, FreshPolicy, Wrong
 from enclosure import until
 from fault_calls import SLACK, asking, come_back, reloads, resident
 from fault_table import Row, right
@@ -51,19 +51,23 @@ def settle(world, row, descriptors, memory):
 class Crowd:
     """Threads that ask by every front for as long as it lasts. `slowest` is the longest that an answer took."""
 
+    pause = 0.001  # seconds
+
     def __init__(self, world, row, threads=3):
         self.world, self.row, self.over, self.slowest = world, row, threading.Event(), 0.0
-        self.threads = [threading.Thread(target=self.ask_on, daemon=True) for _ in range(threads)]
+        self.threads = [self.thread(world.make_askers()) for _ in range(threads)]
 
-    def ask_on(self):
-        askers = self.world.make_askers()
+    def thread(self, askers):
+        return threading.Thread(target=self.ask_on, args=(askers,), daemon=True)
+
+    def ask_on(self, askers):
         while not self.over.is_set():
             for asker in askers:
                 for mailbox in self.world.mailboxes:
                     began = time.monotonic()
                     self.row.ask(asker, mailbox)
                     self.slowest = max(self.slowest, time.monotonic() - began)
-                    time.sleep(0.001)
+                    time.sleep(self.pause)
         for asker in askers:
             asker.close()
 
@@ -76,6 +80,24 @@ class Crowd:
         self.over.set()
         for thread in self.threads:
             thread.join(30)
+
+
+class Load(Crowd):
+    """Each asker in a thread of its own, without a pause, and twice as many of those who keep their connection."""
+
+    pause = 0
+
+    def __init__(self, world, row):
+        super().__init__(world, row, 0)
+        kept = [asker for asker in world.make_askers() if getattr(asker, "kept", False)]
+        self.threads = [self.thread([asker]) for asker in [*world.make_askers(), *kept]]
+
+
+def all_answered(row, but=()):
+    """Who asked was told what he asked for: nobody was put off or turned away."""
+    for outcome in (UNSURE, CLOSED):
+        if row.seen[outcome] and outcome not in but:
+            row.say(f"{outcome}: {row.seen[outcome]}")
 
 
 # ---- what the machine has no more of ----
@@ -274,57 +296,109 @@ def clock(small):
 
 # ---- too many ----
 
+class Slow:
+    """A client that sends one octet of a request, and later one more. When it is thrown out it comes again, two rounds later."""
+
+    requests = {"mta": b"recipient=" + b"a" * 90, "map": b"90:map " + b"a" * 90, "milter": b"\0\0\0\x64D" + b"a" * 90,
+                "web": b"GET /" + b"a" * 90}
+
+    def __init__(self, name, port):
+        self.port, self.request, self.connection = port, self.requests[name], None
+        self.sent = self.rest = 0  # octets; rounds until it comes again
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+    def is_out(self):
+        try:
+            return self.connection.recv(1) == b""
+        except BlockingIOError:
+            return False
+        except ConnectionError:
+            return True
+
+    def go_on(self):
+        """True when it has been thrown out."""
+        if self.connection and self.is_out():
+            self.close()
+            self.rest = 2
+            return True
+        if self.rest:
+            self.rest -= 1
+            return False
+        if not self.connection:
+            self.connection, self.sent = socket.create_connection(("127.0.0.1", self.port), timeout=15), 0
+            self.connection.setblocking(False)
+        with contextlib.suppress(ConnectionError):  # thrown out just now
+            self.connection.send(self.request[self.sent:self.sent + 1])
+            self.sent += 1
+        return False
+
+
 def slow_clients(small):
-    count = 500 if small else 10_000
-    row = Row(f"{count:,} connections, and then as many again, that send an octet and then nothing for a minute")
+    count, rounds, pause = (400, 6, 0) if small else (10_000, 15, 5)
+    row = Row(f"{count:,} connections, twice as many as there are places for, by policy, socketmap, milter and HTTP, for 75 s:"
+              " each sends an octet of a request every 5 s, and comes again when it is thrown out")
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, count + 500), hard))
-    held = []
+    slow = []
     try:
-        with running(row, clients=count + 500) as world, Crowd(world, row, 2) as crowd:
-            most = 0
-            for _ in range(2):  # what they leave behind, malloc() keeps for the next ones: it is enough for as many again
-                come(world, row, held, count)
-                most = max(most, resident(world.gate.pid()))
-                if not small:  # request_timeout, 10 s, closes them
-                    until(lambda: world.gate.descriptors() < 200, "they are closed", 40)
-                while held:
-                    held.pop().close()
-                until(lambda: world.gate.descriptors() < 200, "they are gone")
-                world.level = max(world.level, most) if row.injected == count else world.level
+        with running(row, clients=count // 8, each="request_timeout = 10m") as world:
+            slow = [Slow(name, world.ports[name]) for _ in range(count // 4) for name in Slow.requests]
+            with Crowd(world, row, 2) as crowd:
+                out, most = go_on_slowly(world, row, slow, rounds, pause)
+            all_answered(row)
+            if out < count // 2:
+                row.say(f"{out} were thrown out, though there are places for {count // 2}")
             if crowd.slowest > 1 and not small:
                 row.say(f"an answer took {crowd.slowest:.1f} s")
-            row.note = f"others' slowest answer {crowd.slowest * 1000:.0f} ms; {most / 1024:.0f} MiB at most"
+            row.note = (f"thrown out: {out}; others' slowest answer {crowd.slowest * 1000:.0f} ms;"
+                        f" {most / 1024:.0f} MiB at most")
+            for one in slow:
+                one.close()
     finally:
-        for one in held:
+        for one in slow:
             one.close()
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     return row
 
 
-def come(world, row, held, count):
-    for _ in range(count):
-        one = socket.create_connection(("127.0.0.1", world.ports["mta"]), timeout=15)
-        one.send(b"r")
-        held.append(one)
-        row.injected += 1
+def go_on_slowly(world, row, slow, rounds, pause):
+    """How many were thrown out, and the most memory. What malloc() keeps of the first rounds is enough for all others."""
+    out = most = 0
+    for number in range(rounds):
+        began = time.monotonic()
+        for done, one in enumerate(slow, 1):
+            out += one.go_on()
+            if done % 100 == 0:
+                time.sleep(max(0, began + pause * done / len(slow) - time.monotonic()))
+        row.injected += len(slow)
+        most = max(most, resident(world.gate.pid()))
+        if number < 3:
+            world.level = most
+    return out, most
 
 
 def reloads_under_load(small):
-    row = Row("reload under load")
-    with running(row) as world, Crowd(world, row, 1 if small else 3) as crowd:
+    row = Row("reload under load: policy and socketmap by kept connections without a pause, policy, milter, HTTP and the control"
+              " socket by a connection for each question, datagrams")
+    with running(row) as world, Load(world, row) as load:
         for _ in range(30 if small else 100):
             before = reloads(world)
             world.turn()
             until(lambda: reloads(world) > before, "the configuration is read again")
             row.injected += 1
+            time.sleep(0 if small else 0.2)  # what is asked between two of them
             if row.injected == 4:
                 memory_of_nursery = nursery_memory(world)
         if "event=reload-failed" in world.gate.said():
             row.say("a reload failed")
         if (grown := nursery_memory(world) - memory_of_nursery) > 512:
             row.say(f"the nursery grew by {grown} KiB")
-        row.note = f"slowest answer {crowd.slowest * 1000:.0f} ms"
+        row.note = f"slowest answer {load.slowest * 1000:.0f} ms"
+    all_answered(row)
     return row
 
 
@@ -335,26 +409,29 @@ def nursery_memory(world):
 
 
 def restarts_under_load(small):
-    row = Row("restart under load, sockets handed down by the service manager")
-    handed = {name: socket.create_server(("127.0.0.1", 0), backlog=512) for name in ("mta", "map")}
-    handed["line"] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    handed["line"].bind(("127.0.0.1", 0))
-    world = World(sockets=list(handed.items()))
+    row = Row("restart under load, sockets handed down by the service manager: the same but for the milter, whose sessions end"
+              " with the process (the MTA does what its `milter_default_action` says)")
+    world = World()
+    handed = {name: socket.create_server(("127.0.0.1", 0), backlog=512) for name in ("mta", "map", "web")}
     world.ports.update({name: one.getsockname()[1] for name, one in handed.items()})
+    handed["line"] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    handed["line"].bind(("127.0.0.1", world.ports["line"]))
+    handed["control"] = socket.socket(socket.AF_UNIX)
+    handed["control"].bind(f"{world.run}/control.sock")
+    handed["control"].listen(512)
+    world.gate.sockets = list(handed.items())
     world.gate.configuration.write_text(world.configuration())
-    # A milter's session ends with the process, and the MTA goes on without it. HTTP and the control socket are no MTA's.
     made = world.make_askers
-    world.make_askers = lambda: [asker for asker in made() if asker.name not in ("milter", "HTTP", "control socket")]
+    world.make_askers = lambda: [asker for asker in made() if asker.name != "milter"]
     world.askers = world.make_askers()
     try:
         world.start()
         row.recover(world)
-        with Crowd(world, row) as crowd:
+        with Load(world, row) as load:
             for _ in range(3 if small else 50):
                 restart(world, row)
-        row.note = f"slowest answer {crowd.slowest * 1000:.0f} ms"
-        if row.seen[CLOSED]:
-            row.say("a question was refused")
+        row.note = f"slowest answer {load.slowest * 1000:.0f} ms"
+        all_answered(row)
     finally:
         world.stop()
         for one in handed.values():

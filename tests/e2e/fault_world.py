@@ -44,7 +44,7 @@ class World:
     forgets = ("cache { ttl_low = 1ms  ttl_mid = 1ms  ttl_high = 1ms  ttl_none = 1ms  soft = 1  stale = 1ms"
                "  settle = 1s }\n")
 
-    def __init__(self, kind=Injected, more="", clients=1000, **start):
+    def __init__(self, kind=Injected, more="", clients=1000, each="", **start):
         self.folder = Path(tempfile.mkdtemp(prefix="qg"))
         self.folder.chmod(0o755)
         self.mail = owned(self.folder / "mail", "vmail")
@@ -54,7 +54,7 @@ class World:
         mbox(self.mail / "other", 1000)
         self.ports = {name: free_port() for name in ("mta", "map", "milter", "web")}
         self.ports["line"] = free_udp_port()
-        self.more, self.clients, self.turns = more, clients, 0
+        self.more, self.clients, self.each, self.turns = more, clients, each, 0  # `each`: options of every listener
         self.read_so_far = self.reloads = 0  # octets of the log, and what they told of
         self.gate = kind(self.folder, self.configuration(), **start)
         self.askers = self.make_askers()
@@ -62,7 +62,7 @@ class World:
     def listen(self, name, protocol, more=""):
         scheme = "udp" if name == "line" else "inet"
         return (f'listen {name} {{ protocol = {protocol}  address = "{scheme}:127.0.0.1:{self.ports[name]}"'
-                f"  max_clients = {self.clients}  {more} }}\n")
+                f"  max_clients = {self.clients}  {self.each}  {more} }}\n")
 
     def turn(self):
         """A configuration unlike all before it: another store, so that helpers of another nursery take over, and every second
