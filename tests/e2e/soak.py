@@ -35,7 +35,7 @@ DOMAINS = {"qg-vmail": "example.org", "qg-boxes": "example.net", "qg-far": "exam
 RELOAD, KILL, AWAY, BACK = 15, 7, 60, 10  # seconds between them; how long the backend is away
 REPLACED = 3  # seconds after a helper was killed; until then a question to its store may have the answer of `error`
 GROWTH = {"daemon": 1024, "nursery": 512, "helper": 1024, "descriptors": 8,  # KiB, and descriptors
-          "calm daemon": 1024, "calm helper": 256}
+          "calm daemon": 1024, "calm helper": 512}
 
 
 class SoakWorld(World):
