@@ -46,8 +46,8 @@ static size_t find(const struct recipients *r, struct str address)
 /* In a list it is told from its neighbours: a comma behind it is seen as one. */
 static bool stands_alone(struct str address)
 {
-	bool quotes = str_find(address, '"') < address.len;
-	return !quotes && find_comma(address) == address.len && address.len && str_trim(address).len == address.len;
+	return address.len && str_find(address, '"') == address.len && str_find(address, ',') == address.len &&
+	       str_trim(address).len == address.len;
 }
 
 void recipients_keep(struct recipients *r, struct str address)
