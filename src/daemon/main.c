@@ -1,6 +1,7 @@
 /* quotagate(8): the command line. */
 #include "daemon/commands.h"
 #include "daemon/config.h"
+#include "io/rights.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -139,6 +140,7 @@ static int run(const struct command *c, char **argv, int argc)
 
 int main(int argc, char **argv)
 {
+	struct err err;
 	if (argc < 2)
 		return complain("a command is missing", NULL);
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
@@ -148,6 +150,11 @@ int main(int argc, char **argv)
 	if (strcmp(argv[1], "--version") == 0) {
 		puts("quotagate " VERSION);
 		return EXIT_OK;
+	}
+	/* before any of them reads a secret */
+	if (!rights_hide(&err)) {
+		fprintf(stderr, "quotagate: %s\n", err.text);
+		return EXIT_FAILED;
 	}
 	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
 		if (strcmp(argv[1], commands[i].name) == 0)

@@ -3,22 +3,18 @@
  * helpers, sockets, then rights are given up, and only then the first client is heard.
  */
 #include "daemon/commands.h"
+#include "daemon/give_up.h"
 #include "daemon/pidfile.h"
 #include "daemon/reader.h"
 #include "daemon/serve_inside.h"
-#include "io/confine.h"
-#include "io/rights.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
-#define GROUPS_MAX 256
 #define NEWS_WAIT SECONDS(1) /* a restart is not held up for longer by a command that hangs */
 
 /* ---- configuration, as the helpers read it again at a reload ---- */
@@ -143,33 +139,6 @@ static void start_signals(struct serve *s)
 
 /* ---- start and end ---- */
 
-static bool give_up_rights(const struct config *c, struct err *err)
-{
-	gid_t groups[GROUPS_MAX];
-	int n = GROUPS_MAX;
-	if (c->root && getgrouplist(c->user, c->gid, groups, &n) < 0)
-		return err_set(err, "user %s is in more than %d groups", c->user, GROUPS_MAX);
-	if (c->root && !rights_become(c->uid, c->gid, groups, (size_t)n, err))
-		return false;
-	/* hidden after the change of user, which undoes it */
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
-		return err_set(err, "cannot give up rights: %s", strerror(errno));
-	return rights_hide(err);
-}
-
-static bool confine_daemon(const struct config *c, struct err *err)
-{
-	char text[64];
-	struct buf held = BUF(text);
-	if (c->top->confine == CONFINE_OFF)
-		return true;
-	if (!confine(CONFINE_DAEMON, NULL, err))
-		return false;
-	confine_put(&held);
-	log_line(LOG_LEVEL_INFO, "event=confined %s", buf_z(&held));
-	return true;
-}
-
 /* The daemon's user opens the file again at a reload. */
 static void give_log_file(const struct config *c)
 {
@@ -203,7 +172,7 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 	start_signals(s); /* who sees that we listen may send one */
 	if (!serve_reserve_descriptors(s, c))
 		return err_set(err, "no memory for so many clients");
-	return serve_bind(s, c, fresh, err) && give_up_rights(c, err) && confine_daemon(c, err);
+	return serve_bind(s, c, fresh, err) && give_up_rights(c, err);
 }
 
 static void end(struct serve *s)
@@ -245,7 +214,7 @@ int command_serve(const struct command_line *line)
 	s->pid_fd = -1;
 	s->next_number = 1;
 	list_init(&s->listeners);
-	if (!rights_hide(&err) || !inherited_open(&s->inherited, &err) || !supervisor_open(&s->supervisor, &err)) {
+	if (!inherited_open(&s->inherited, &err) || !supervisor_open(&s->supervisor, &err)) {
 		fprintf(stderr, "quotagate: %s\n", err.text);
 		return EXIT_FAILED;
 	}
