@@ -1,10 +1,12 @@
 /*
  * The command check: decides here and now about addresses, with the same gate and the same stores as the daemon, and
- * prints every step. It charges nothing. The report is a list of named values, as text or as JSON.
+ * prints every step. It charges nothing. The report is a list of named values, as text or as JSON. What serve gives up of its
+ * rights before it hears a client, this gives up before it asks.
  */
 #include "daemon/commands.h"
 #include "daemon/engine.h"
 #include "daemon/explain.h"
+#include "daemon/give_up.h"
 #include "daemon/literal.h"
 #include "daemon/peek.h"
 #include "daemon/report.h"
@@ -17,6 +19,7 @@ struct check {
 	struct engine engine;
 	struct report report;
 	struct ask ask;
+	struct peek_link daemon; /* when the configuration has a control socket */
 	size_t steps;
 	bool unanswered, refused;
 };
@@ -76,7 +79,7 @@ static void report_daemon(struct check *c, struct str address)
 			&c->report, "running daemon", "not asked for charges: the configuration has no control socket");
 		return;
 	}
-	peek_ask(&p, &config->control.endpoint, address);
+	peek_ask(&p, &c->daemon, address);
 	c->ask.also = p.charge;
 	if (!p.reached) {
 		char text[256];
@@ -151,6 +154,21 @@ static void check_one(struct check *c, const struct command_line *line, const ch
 	report_end(&c->report);
 }
 
+/* In the order of serve: what needs rights, then their end. */
+static bool start(struct check *c, struct config *config, struct err *err)
+{
+	signal(SIGPIPE, SIG_IGN); /* a server may close its connection at any time */
+	if (!log_open("stderr", LOG_LEVEL_WARNING, err))
+		return false;
+	struct nursery *nursery = nursery_open(&config->plan, NULL, NULL, err);
+	if (!nursery || !engine_open(&c->engine, config, nursery, err))
+		return false;
+	c->daemon = (struct peek_link){ .fd = -1 };
+	if (config->control.name)
+		peek_open(&c->daemon, &config->control.endpoint);
+	return give_up_rights(config, err);
+}
+
 int command_check(const struct command_line *line)
 {
 	static struct check check;
@@ -161,10 +179,7 @@ int command_check(const struct command_line *line)
 		config_put(config);
 		return EXIT_USAGE;
 	}
-	signal(SIGPIPE, SIG_IGN); /* a server may close its connection at any time */
-	log_open("stderr", LOG_LEVEL_WARNING, &err);
-	struct nursery *nursery = nursery_open(&config->plan, NULL, NULL, &err);
-	if (!nursery || !engine_open(&c->engine, config, nursery, &err)) {
+	if (!start(c, config, &err)) {
 		fprintf(stderr, "quotagate: %s\n", err.text);
 		return EXIT_USAGE;
 	}
@@ -172,6 +187,7 @@ int command_check(const struct command_line *line)
 	for (int i = 0; i < line->n_words; i++)
 		check_one(c, line, line->words[i]);
 	report_stop(&c->report);
+	peek_close(&c->daemon);
 	engine_close(&c->engine);
 	config_put(config);
 	safe_done(&c->safe);

@@ -52,30 +52,51 @@ static bool read_line(int fd, struct buf *line)
 	return false;
 }
 
-void peek_ask(struct peek *p, const struct endpoint *control, struct str address)
+void peek_open(struct peek_link *l, const struct endpoint *control)
+{
+	*l = (struct peek_link){ .control = control, .fd = endpoint_connect(control) };
+}
+
+void peek_close(struct peek_link *l)
+{
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+}
+
+/* One question in `b`, whose place its answer takes. False: with p->why. */
+static bool converse(struct peek *p, struct peek_link *l, struct buf *b)
 {
 	struct timeval second = { .tv_sec = 1 };
+	if (l->fd < 0)
+		l->fd = endpoint_connect(l->control);
+	if (l->fd < 0) {
+		fail(p, strerror(errno));
+		return false;
+	}
+	setsockopt(l->fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
+	bool sent = send(l->fd, b->at, b->len, MSG_NOSIGNAL) == (ssize_t)b->len;
+	b->len = 0;
+	if (sent && read_line(l->fd, b))
+		return true;
+	peek_close(l); /* an answer that comes too late is not the next one's */
+	fail(p, "it did not answer");
+	return false;
+}
+
+void peek_ask(struct peek *p, struct peek_link *l, struct str address)
+{
 	char space[1024];
 	struct buf b = BUF(space);
 	*p = (struct peek){ 0 };
 	buf_puts(&b, "peek ");
 	buf_put_clean(&b, address);
 	buf_putc(&b, '\n');
-	int fd = b.full ? -1 : endpoint_connect(control);
-	if (fd < 0) {
-		fail(p, b.full ? "the address is too long" : strerror(errno));
-		return;
-	}
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &second, sizeof(second));
-	bool sent = send(fd, b.at, b.len, MSG_NOSIGNAL) == (ssize_t)b.len;
-	b.len = 0;
-	p->reached = sent && read_line(fd, &b);
-	close(fd);
-	if (!p->reached) {
-		fail(p, "it did not answer");
-		return;
-	}
-	struct str rest = buf_str(&b);
+	if (b.full)
+		fail(p, "the address is too long");
+	else
+		p->reached = converse(p, l, &b);
+	struct str rest = p->reached ? buf_str(&b) : (struct str){ NULL, 0 };
 	while (rest.at) {
 		struct str value = str_cut(&rest, ' ');
 		struct str key = str_cut(&value, '=');

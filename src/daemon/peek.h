@@ -16,7 +16,18 @@ struct peek {
 	char why[160];
 };
 
+/* A connection to it, for one question after the other. */
+struct peek_link {
+	const struct endpoint *control;
+	int fd; /* -1: none */
+};
+
+/* Connects at once, for the socket may be one that only root may connect to. When that fails, or an answer does not come, the
+   next question tries again. The endpoint must outlive the link. */
+void peek_open(struct peek_link *, const struct endpoint *control);
+void peek_close(struct peek_link *);
+
 /* Waits a second at most. */
-void peek_ask(struct peek *, const struct endpoint *control, struct str address);
+void peek_ask(struct peek *, struct peek_link *, struct str address);
 
 #endif

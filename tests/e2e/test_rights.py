@@ -2,14 +2,17 @@
 
 What a confined process can still do is tried from within by tests/unit/confine.c, for every kind of process.
 """
+import json
 import os
 import re
 import signal
+import socket
 import subprocess
 
 import pytest
 
-from enclosure import USERS, free_port, mbox, owned, until
+from enclosure import PATIENCE, USERS, free_port, mbox, owned, until
+from quotagate import PROGRAM
 
 FULL, OK = "full@example.org", "ok@example.org"
 READ_SEARCH, KILL, SETGID, SETUID = 1 << 2, 1 << 5, 1 << 6, 1 << 7
@@ -202,3 +205,106 @@ def test_one_user_for_everything(idle_quotagate, configuration):
         assert status(pid)["Uid"].split()[1] == str(USERS["vmail"])
         assert_hidden(pid)
     assert answer(gate).startswith("452 ")
+
+
+@pytest.fixture
+def control(folder):
+    """Handed down by root, as by packaging/quotagate.socket: nobody else may connect."""
+    private = folder / "private"
+    private.mkdir(mode=0o700)
+    listening = socket.socket(socket.AF_UNIX)
+    listening.bind(str(private / "control.sock"))
+    listening.listen(5)
+    yield listening
+    listening.close()
+
+
+@pytest.fixture
+def silent():
+    """A server that takes connections and says nothing."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    listening.settimeout(PATIENCE)
+    yield listening
+    listening.close()
+
+
+def begin(gate, *words):
+    """Another command, which the caller waits for."""
+    command = [*gate.enclosed, PROGRAM, words[0], "-c", str(gate.configuration), *words[1:]]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def holds(pid, connection):
+    """Whether the other end of this connection from 127.0.0.1 is that process's."""
+    port = "%04X" % connection.getpeername()[1]
+    with open("/proc/net/tcp") as table:
+        inodes = [row.split()[9] for row in table if row.split()[1].endswith(":" + port)]
+    fds = f"/proc/{pid}/fd"
+    return any(os.readlink(f"{fds}/{fd}") == f"socket:[{inode}]" for fd in os.listdir(fds) for inode in inodes)
+
+
+def connected(server, pid):
+    """The connection of that process; others, such as who looked whether anybody listens, are closed."""
+    while True:
+        connection, _ = server.accept()
+        if holds(pid, connection):
+            return connection
+        connection.close()
+
+
+def assert_gave_up(pid, user="quotagate", seccomp="2"):
+    number = str(USERS[user])
+    assert set(caps(pid).values()) == {0}
+    assert status(pid)["Uid"].split() == status(pid)["Gid"].split() == [number] * 4
+    assert status(pid)["Groups"].split() == [number]
+    assert status(pid)["Seccomp"] == seccomp
+    assert_hidden(pid)
+
+
+@pytest.mark.parametrize("confine", ["auto", "off"])
+def test_check_gives_up_what_the_daemon_does(idle_quotagate, control, silent, confine):
+    """It is root's, and talks to servers: here to one that leaves it waiting."""
+    gate = idle_quotagate(
+        f'control = "{control.getsockname()}"\nconfine = {confine}\n'
+        f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
+        f'store far {{ type = lmtp  address = "inet:127.0.0.1:{silent.getsockname()[1]}" }}\n'
+        "domain example.org { store = far }\nrules { timeout = 10m }\n", sockets=[("control", control)])
+    gate.start()
+    seccomp = "2" if confine == "auto" and confined(gate)[0] == "yes" else "0"
+    check = begin(gate, "check", "--json", FULL)
+    connection = connected(silent, check.pid)
+    assert_gave_up(check.pid, seccomp=seccomp)
+    connection.close()
+    said, complaints = check.communicate(timeout=PATIENCE)
+    assert (check.returncode, complaints) == (3, "")
+    report, = json.loads(said)
+    assert report["running_daemon"] == {"knows_the_mailbox": "no"}  # though only root may ask it
+
+
+def test_check_asks_as_the_user_that_the_configuration_names(quotagate, silent):
+    gate = quotagate(
+        f'user = vmail\nlisten mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n'
+        f'store far {{ type = lmtp  address = "inet:127.0.0.1:{silent.getsockname()[1]}" }}\n'
+        "domain example.org { store = far }\nrules { timeout = 10m }\n")
+    check = begin(gate, "check", FULL)
+    connection = connected(silent, check.pid)
+    assert_gave_up(check.pid, "vmail", status(gate.pid())["Seccomp"])
+    connection.close()
+    assert check.wait(PATIENCE) == 3
+
+
+@pytest.mark.parametrize("words", [["config"], ["setup", "postfix"]])
+def test_who_only_reads_the_configuration_leaves_no_core_file(idle_quotagate, configuration, words):
+    """It waits for the configuration meanwhile."""
+    gate = idle_quotagate(configuration())
+    text = gate.configuration.read_text()
+    gate.configuration.unlink()
+    os.mkfifo(gate.configuration)
+    done = begin(gate, *words)
+    with gate.configuration.open("w") as fifo:
+        with open(f"/proc/{done.pid}/limits") as limits:
+            assert re.search(r"^Max core file size\s+0\s+0\s", limits.read(), re.M)
+        assert os.stat(f"/proc/{done.pid}/mem").st_uid == 0
+        fifo.write(text)
+    said, complaints = done.communicate(timeout=PATIENCE)
+    assert done.returncode == 0 and said, complaints

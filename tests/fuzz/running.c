@@ -47,12 +47,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const struct endpoint e = { .family = ENDPOINT_UNIX };
 	struct octets in = OCTETS(data, size);
 	struct peek p;
+	struct peek_link link;
 	unsigned choice = fuzz_choose(&in, 3);
 	answer = fuzz_take(&in, size);
 	if (choice < 2) {
 		fetch(&e, choice == 1);
 	} else {
-		peek_ask(&p, &e, STR("joe@a.example"));
+		peek_open(&link, &e);
+		peek_ask(&p, &link, STR("joe@a.example"));
+		peek_close(&link);
 		fuzz_require(p.reached || p.why[0], "it was reached, or why not is told");
 	}
 	close(other);
