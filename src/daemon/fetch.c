@@ -51,15 +51,13 @@ static bool read_some(int fd, struct fetched *f, size_t *cap, msec until, bool *
 	return n >= 0 || errno == EINTR || say_errno(err);
 }
 
-static bool converse(int fd, struct fetched *f, struct str request, struct err *err)
+static bool hear(struct fetched *f, struct err *err)
 {
 	msec until = now_of_clock() + PATIENCE;
 	size_t cap = 0;
 	bool more = true;
-	if (send(fd, request.at, request.len, MSG_NOSIGNAL) != (ssize_t)request.len)
-		return say_errno(err);
 	while (more)
-		if (!read_some(fd, f, &cap, until, &more, err))
+		if (!read_some(f->fd, f, &cap, until, &more, err))
 			return false;
 	return f->len || err_set(err, "it closed the connection without an answer; perhaps too many ask at once");
 }
@@ -69,22 +67,20 @@ static bool ask(struct fetched *f, const struct endpoint *e, struct str request,
 	struct ucred who = { 0 };
 	socklen_t len = sizeof(who);
 	*f = (struct fetched){ 0 };
-	int fd = endpoint_connect(e);
-	if (fd < 0 && errno == EACCES)
+	f->fd = endpoint_connect(e);
+	if (f->fd < 0 && errno == EACCES)
 		return err_set(err, "permission denied: it is for root and the daemon's user");
-	if (fd < 0)
+	if (f->fd < 0)
 		return say_errno(err);
-	if (e->family == ENDPOINT_UNIX && getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0) {
+	if (e->family == ENDPOINT_UNIX && getsockopt(f->fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0) {
 		f->pid = who.pid;
 		f->uid = who.uid;
 	}
-	bool ok = converse(fd, f, request, err);
-	close(fd);
-	if (!ok) {
-		free(f->text);
-		f->text = NULL;
-	}
-	return ok;
+	if (send(f->fd, request.at, request.len, MSG_NOSIGNAL) == (ssize_t)request.len)
+		return true;
+	say_errno(err);
+	close(f->fd);
+	return false;
 }
 
 bool fetch_control(struct fetched *f, const struct endpoint *e, struct err *err)
@@ -141,9 +137,15 @@ bool fetch_http(struct fetched *f, const struct endpoint *e, const char *token_f
 	buf_puts(&request, "\r\n");
 	bool ok = ask(f, e, buf_str(&request), err);
 	explicit_bzero(space, sizeof(space));
-	if (!ok)
-		return false;
-	if (take_body(f, err))
+	f->http = true;
+	return ok;
+}
+
+bool fetch_take(struct fetched *f, struct err *err)
+{
+	bool ok = hear(f, err) && (!f->http || take_body(f, err));
+	close(f->fd);
+	if (ok)
 		return true;
 	free(f->text);
 	f->text = NULL;

@@ -1,10 +1,11 @@
 /*
  * The command status: asks the running daemon for its metrics and prints what a postmaster wants to know of them, as text or
- * as JSON. It reads nothing else of the daemon, so whatever is printed can be watched by Prometheus too.
+ * as JSON. It reads nothing else of the daemon, so whatever is printed can be watched by Prometheus too. The answer is read
+ * with the daemon's rights: who took over the daemon gets no others by what it says.
  */
 #include "daemon/commands.h"
-#include "daemon/config.h"
 #include "daemon/fetch.h"
+#include "daemon/give_up.h"
 #include "daemon/histogram.h"
 #include "daemon/samples.h"
 #include "daemon/sheet.h"
@@ -330,7 +331,11 @@ static int ask(const struct config *c, const struct command_line *line)
 	}
 	bool ok = http ? fetch_http(&f, &http->endpoint, ((const struct http_conf *)http->own)->token_file, &err)
 		       : fetch_control(&f, &c->control.endpoint, &err);
-	if (!ok) {
+	if (ok && !give_up_rights(c, &err)) {
+		fprintf(stderr, "quotagate: %s\n", err.text);
+		return EXIT_FAILED;
+	}
+	if (!ok || !fetch_take(&f, &err)) {
 		fprintf(stderr, "quotagate: no daemon answers at %s: %s\n", where, err.text);
 		return EXIT_FAILED;
 	}
@@ -341,7 +346,8 @@ static int ask(const struct config *c, const struct command_line *line)
 
 int command_status(const struct command_line *line)
 {
-	struct config *c = config_read(line->file, CONFIG_LOOK, NULL);
+	enum config_use use = config_use_here() == CONFIG_RUN_AS_ROOT ? CONFIG_RUN_AS_ROOT : CONFIG_LOOK;
+	struct config *c = config_read(line->file, use, NULL);
 	if (!c) {
 		fputs("quotagate: out of memory\n", stderr);
 		return EXIT_USAGE;

@@ -293,6 +293,32 @@ def test_check_asks_as_the_user_that_the_configuration_names(quotagate, silent):
     assert check.wait(PATIENCE) == 3
 
 
+def test_status_reads_the_answer_without_rights(idle_quotagate, control):
+    """Of a daemon that lets it wait, which it does for five seconds: then another is asked to."""
+    gate = idle_quotagate(f'control = "{control.getsockname()}"\n'
+                          f'listen mta {{ protocol = policy  address = "inet:127.0.0.1:{free_port()}" }}\n',
+                          sockets=[("control", control)])
+    gate.start()
+    seccomp = "2" if confined(gate)[0] == "yes" else "0"
+    gate.signal(signal.SIGSTOP)
+    asking = []
+
+    def gave_up():
+        if not asking or asking[-1].poll() is not None:
+            asking.append(begin(gate, "status"))
+        now = status(asking[-1].pid)
+        return (now["NoNewPrivs"], now["Seccomp"]) == ("1", seccomp)
+    until(gave_up, "rights are given up")
+    assert_gave_up(asking[-1].pid, seccomp=seccomp)
+    gate.signal(signal.SIGCONT)
+    for one in asking:
+        one.communicate(timeout=PATIENCE)
+    done = gate.command("status", "--json")
+    assert (done.returncode, done.stderr) == (0, "")
+    report = json.loads(done.stdout)["daemon"]
+    assert (report["pid"], report["user"], report["nursery_running"]) == (gate.pid(), "quotagate", True)
+
+
 @pytest.mark.parametrize("words", [["config"], ["setup", "postfix"]])
 def test_who_only_reads_the_configuration_leaves_no_core_file(idle_quotagate, configuration, words):
     """It waits for the configuration meanwhile."""

@@ -33,7 +33,7 @@ static void fetch(const struct endpoint *e, bool http)
 {
 	struct fetched got;
 	struct err err = { "" };
-	if (http ? fetch_http(&got, e, NULL, &err) : fetch_control(&got, e, &err)) {
+	if ((http ? fetch_http(&got, e, NULL, &err) : fetch_control(&got, e, &err)) && fetch_take(&got, &err)) {
 		fuzz_require(got.text && got.len <= answer.len, "no more than was sent");
 		fuzz_require(http || str_eq((struct str){ got.text, got.len }, answer), "all of it");
 	} else {

@@ -75,7 +75,7 @@ static void test_control(void **state)
 	char said[2048];
 	(void)state;
 	start(&s, "a 1\n# EOF\n");
-	if (!fetch_control(&f, &s.endpoint, &err))
+	if (!fetch_control(&f, &s.endpoint, &err) || !fetch_take(&f, &err))
 		fail_msg("%s", err.text);
 	assert_int_equal(f.len, 10);
 	assert_memory_equal(f.text, "a 1\n# EOF\n", 10);
@@ -87,7 +87,8 @@ static void test_control(void **state)
 	assert_false(fetch_control(&f, &s.endpoint, &err));
 	assert_string_equal(err.text, "no such file or directory");
 	start(&s, "");
-	assert_false(fetch_control(&f, &s.endpoint, &err));
+	assert_true(fetch_control(&f, &s.endpoint, &err));
+	assert_false(fetch_take(&f, &err));
 	assert_non_null(strstr(err.text, "without an answer"));
 	stop(&s, said, sizeof(said));
 }
@@ -112,7 +113,7 @@ static void test_http_answers(void **state)
 		struct fetched f;
 		struct err err = { "" };
 		start(&s, cases[i].answer);
-		bool ok = fetch_http(&f, &s.endpoint, NULL, &err);
+		bool ok = fetch_http(&f, &s.endpoint, NULL, &err) && fetch_take(&f, &err);
 		stop(&s, said, sizeof(said));
 		if (ok != (cases[i].text != NULL))
 			fail_msg("case %zu: %s", i, ok ? "taken" : err.text);
@@ -148,7 +149,7 @@ static void test_http_token(void **state)
 		assert_int_equal(fchmod(fileno(token), 0600), 0);
 		fputs(cases[i].file, token);
 		fclose(token);
-		assert_true(fetch_http(&f, &s.endpoint, s.token, &err));
+		assert_true(fetch_http(&f, &s.endpoint, s.token, &err) && fetch_take(&f, &err));
 		free(f.text);
 		stop(&s, said, sizeof(said));
 		snprintf(want, sizeof(want), "GET /metrics HTTP/1.0\r\nHost: localhost\r\nAccept: text/plain\r\n%s\r\n",
