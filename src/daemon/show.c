@@ -1,6 +1,6 @@
 /* The command config: checks the configuration and prints it with its defaults, or the reference of all options. */
+#include "daemon/as_helper.h"
 #include "daemon/commands.h"
-#include "daemon/config.h"
 
 #include <stdio.h>
 
@@ -20,6 +20,17 @@ static bool is_for_bare_names(const struct route *r, unsigned store)
 	return !s->told_domain && !s->path && r->n_directories == 0 && !is_named(r, store);
 }
 
+/* It reads what users wrote, and so is done as who reads it later; what that one may not read is passed over. */
+static int survey(const void *arg)
+{
+	const struct config_store *store = arg;
+	char text[800];
+	struct buf warning = BUF(text);
+	if (store->type->survey(store->blocking.conf, &warning))
+		fprintf(stderr, "quotagate: warning: store %s: %s\n", store->name, buf_z(&warning));
+	return 0;
+}
+
 /* Things that are no mistakes but look like one. */
 static void warn(const struct config *c)
 {
@@ -34,8 +45,6 @@ static void warn(const struct config *c)
 	}
 	for (size_t i = 0; i < c->route.n_stores; i++) {
 		const struct config_store *store = &c->stores[i];
-		char text[800];
-		struct buf warning = BUF(text);
 		if (is_for_bare_names(&c->route, (unsigned)i))
 			fprintf(stderr,
 				"quotagate: warning: store %s: it is asked about user names alone, and about no "
@@ -44,8 +53,8 @@ static void warn(const struct config *c)
 				store->name);
 		if (c->route.stores[i].doubt)
 			fprintf(stderr, "quotagate: warning: store %s: %s\n", store->name, c->route.stores[i].doubt);
-		if (!store->rule_given && store->type->survey && store->type->survey(store->blocking.conf, &warning))
-			fprintf(stderr, "quotagate: warning: store %s: %s\n", store->name, buf_z(&warning));
+		if (!store->rule_given && store->type->survey)
+			as_helper(c, &store->helper, survey, store);
 	}
 }
 

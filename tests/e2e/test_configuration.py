@@ -1,12 +1,13 @@
 """Mistakes are told, all of them, with file and line, and then nothing is started; what the commands print can be used."""
 import json
+import os
 import re
 import sqlite3
 
 import pytest
 
 from databases import secret
-from enclosure import TOP, free_port, mbox
+from enclosure import TOP, USERS, free_port, mbox, owned
 from exim import acls
 from smtp import ask, send
 
@@ -269,3 +270,18 @@ def test_setup_exim_works_when_pasted(quotagate, exim, good, mail):
     assert mta.bounces() == []
     gate.stop()
     assert ask(mta.port, "full@example.org").code == 250
+
+
+@pytest.mark.parametrize("reader", ["vmail", "quotagate"])
+def test_maildirs_are_looked_at_by_who_reads_them(idle_quotagate, folder, reader):
+    """By nobody with more rights: users write what is read there."""
+    boxes = owned(folder / "boxes", "vmail")
+    maildir = owned(boxes / "joe", "vmail")
+    (maildir / "maildirsize").write_text("1000S\n500 1\n")  # as Dovecot writes it, one line for all
+    os.chown(maildir / "maildirsize", USERS["vmail"], USERS["vmail"])
+    boxes.chmod(0o700)
+    gate = idle_quotagate(f'store homes {{ type = maildir  path = "{boxes}/%n"  user = {reader} }}\n'
+                          "domain example.org { store = homes }\n")
+    done = gate.command("config")
+    assert done.returncode == 0
+    assert ("1 of 1 maildirsize files" in done.stderr) == (reader == "vmail"), done.stderr
