@@ -36,6 +36,7 @@ struct opt {
 	const struct opt *rows; /* OPT_SECTION */
 	bool (*check)(struct str value, struct err *); /* OPT_STRING, OPT_LIST (each element): says what is wrong */
 	bool required;
+	bool helper_reads; /* OPT_STRING: the path of a secret that the section's helpers read */
 	const char *help; /* one or two sentences for the manual */
 };
 

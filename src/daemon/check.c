@@ -10,6 +10,7 @@
 #include "daemon/literal.h"
 #include "daemon/peek.h"
 #include "daemon/report.h"
+#include "daemon/unread.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -160,6 +161,7 @@ static bool start(struct check *c, struct config *config, struct err *err)
 	signal(SIGPIPE, SIG_IGN); /* a server may close its connection at any time */
 	if (!log_open("stderr", LOG_LEVEL_WARNING, err))
 		return false;
+	unread_print(config);
 	struct nursery *nursery = nursery_open(&config->plan, NULL, NULL, err);
 	if (!nursery || !engine_open(&c->engine, config, nursery, err))
 		return false;

@@ -7,6 +7,7 @@
 #include "daemon/pidfile.h"
 #include "daemon/reader.h"
 #include "daemon/serve_inside.h"
+#include "daemon/unread.h"
 
 #include <errno.h>
 #include <signal.h>
@@ -164,6 +165,7 @@ static bool prepare(struct serve *s, struct config *c, struct list *fresh, struc
 		if (!s->pid_file)
 			return err_set(err, "out of memory");
 	}
+	unread_log(c);
 	nursery = nursery_open(&c->plan, reread, s, err);
 	if (!nursery || !engine_open(&s->engine, c, nursery, err) ||
 		!notify_remember(&s->engine.notify, engine_now(&s->engine), engine_wall(), err))

@@ -1,6 +1,8 @@
 /* The command config: checks the configuration and prints it with its defaults, or the reference of all options. */
 #include "daemon/as_helper.h"
 #include "daemon/commands.h"
+#include "daemon/unread.h"
+#include "io/rights.h"
 
 #include <stdio.h>
 
@@ -56,6 +58,8 @@ static void warn(const struct config *c)
 		if (!store->rule_given && store->type->survey)
 			as_helper(c, &store->helper, survey, store);
 	}
+	if (rights_may_switch()) /* an ordinary user who looks at it need not be the one who runs it */
+		unread_print(c);
 }
 
 int command_config(const struct command_line *line)

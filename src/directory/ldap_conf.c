@@ -195,6 +195,7 @@ const struct opt ldap_opts[] = {
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
 		.check = secret_option,
+		.helper_reads = true,
 		.help = "The file whose first line is the password of bind_dn. Those who are neither its owner nor in "
 			"its group must not be able to read it, and only its owner to write it. It is read at each "
 			"connection, so that a new password needs no restart." },

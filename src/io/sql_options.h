@@ -34,7 +34,7 @@ uint64_t sql_options_unit(const struct sql_options *, const struct sql_preset *)
 			"?socket=/path behind; for PostgreSQL the path is that of the socket's directory." },          \
 	{                                                                                                              \
 		.name = "password_file", .type = OPT_STRING, .offset = offsetof(struct section, db.password_file),     \
-		.check = sql_options_check_password_file,                                                              \
+		.check = sql_options_check_password_file, .helper_reads = true,                                        \
 		.help = "The file whose first line is the password. Those who are neither its owner nor in its group " \
 			"must not be able to read it, and only its owner to write it. It is read at each connection, " \
 			"so that a new password needs no "                                                             \

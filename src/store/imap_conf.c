@@ -155,6 +155,7 @@ const struct opt imap_opts[] = {
 		.offset = ROW(password_file),
 		.required = true,
 		.check = secret_option,
+		.helper_reads = true,
 		.help = "The file whose first line is the password of login. Those who are neither its owner nor in "
 			"its group must not be able to read it. The store's user reads it at each connection, so that "
 			"a new password needs no restart." },

@@ -55,6 +55,7 @@ static const struct opt rows[] = {
 		.type = OPT_STRING,
 		.offset = ROW(password_file),
 		.check = secret_option,
+		.helper_reads = true,
 		.help = "The file whose first line is the password. Others must not be able to read it. It is read at "
 			"each connection." },
 	{ .name = "database",

@@ -237,6 +237,7 @@ const struct opt remote_opts[] = {
 		.type = OPT_STRING,
 		.offset = ROW(token_file),
 		.check = secret_option,
+		.helper_reads = true,
 		.help = "The file whose first line is sent with each question by HTTP as a bearer token. Those who are "
 			"neither its owner nor in its group must not be able to read it. The store's user reads it "
 			"when "

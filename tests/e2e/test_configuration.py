@@ -272,6 +272,40 @@ def test_setup_exim_works_when_pasted(quotagate, exim, good, mail):
     assert ask(mta.port, "full@example.org").code == 250
 
 
+# Owner, group and mode of a password's file, mode of its folder, which is root's; what the section says; who cannot read it.
+UNREAD = {
+    "root's alone": ("root", "root", 0o600, 0o755, "", "quotagate"),
+    "root's alone, of a section with a user": ("root", "root", 0o600, 0o755, "user = vmail", "vmail"),
+    "another's": ("vmail", "vmail", 0o640, 0o755, "", "quotagate"),
+    "in a folder of root's": ("vmail", "vmail", 0o600, 0o700, "user = vmail", "vmail"),
+    "his own": ("vmail", "vmail", 0o600, 0o755, "user = vmail", None),
+    "his group's": ("root", "quotagate", 0o640, 0o755, "", None),
+    "for one who is root": ("root", "root", 0o600, 0o700, "user = root", None),
+}
+
+
+@pytest.mark.parametrize("case", UNREAD.values(), ids=UNREAD.keys())
+def test_a_password_that_the_helpers_cannot_read_is_told(idle_quotagate, good, folder, case):
+    owner, group, mode, of_folder, section, unable = case
+    numbers = {"root": 0, **USERS}
+    secrets = folder / "secrets"
+    secrets.mkdir(mode=of_folder)
+    secret = secrets / "redis"
+    secret.write_text("secret\n")
+    os.chown(secret, numbers[owner], numbers[group])
+    secret.chmod(mode)
+    gate = idle_quotagate(good + f'store r {{ type = redis  address = "unix:{folder}/none"  password_file = "{secret}"\n'
+                          f"  {section} }}\ndomain example.net {{ store = r }}\n")
+    said = f"warning: store r: user {unable}, who reads the password_file, cannot read {secret}"
+    for done in gate.command("config"), gate.check("x@example.org"):
+        assert done.stderr.count("cannot read") == (unable is not None), done
+        assert not unable or said in done.stderr
+    gate.launch()
+    gate.says("event=started")
+    assert gate.said().count("event=unreadable") == (unable is not None)
+    assert not unable or f'event=unreadable store=r option=password_file file="{secret}" user={unable} ' in gate.said()
+
+
 @pytest.mark.parametrize("reader", ["vmail", "quotagate"])
 def test_maildirs_are_looked_at_by_who_reads_them(idle_quotagate, folder, reader):
     """By nobody with more rights: users write what is read there."""
