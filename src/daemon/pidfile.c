@@ -15,7 +15,10 @@ void pidfile_make_folder(const char *path, uid_t uid, gid_t gid)
 	char folder[4096];
 	struct str s = str_of(path);
 	s.len = str_rfind(s, '/');
-	if (s.len == 0 || !str_copy_z(folder, sizeof(folder), s) || mkdir(folder, 0755) < 0)
+	struct str parent = { s.at, str_rfind(s, '/') };
+	if (!str_eq(parent, STR("/run")) && !str_eq(parent, STR("/var/run")))
+		return;
+	if (!str_copy_z(folder, sizeof(folder), s) || mkdir(folder, 0755) < 0)
 		return; /* it is there, or whoever needs it will say why not */
 	if (chown(folder, uid, gid) < 0)
 		rmdir(folder);

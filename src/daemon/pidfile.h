@@ -11,7 +11,8 @@ int pidfile_open(const char *path, uid_t, gid_t, struct err *);
 
 void pidfile_close(int fd, const char *path);
 
-/* Makes the folder of `path` (0755, the user's) when it is not there and its own folder is, as /run after a boot. */
+/* Makes the folder of `path` (0755, the user's) when it lies in /run or /var/run, which are empty after a boot, and is not
+   there. Any other that is not there is a slip of the pen, which whoever needs it will tell. */
 void pidfile_make_folder(const char *path, uid_t, gid_t);
 
 #endif

@@ -195,7 +195,7 @@ static bool bind_unix(int fd, const struct endpoint *e, const struct endpoint_ac
 	int error = errno;
 	umask(mask);
 	if (bound < 0)
-		return err_set(err, "%s: %s", path, strerror(error));
+		return err_set(err, "%s: %s", path, error == ENOENT ? "its folder is not there" : strerror(error));
 	if (access->owner == (uid_t)-1 && access->group == (gid_t)-1)
 		return true;
 	if (fchownat(AT_FDCWD, path, access->owner, access->group, AT_SYMLINK_NOFOLLOW) == 0)

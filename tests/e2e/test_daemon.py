@@ -1,9 +1,11 @@
 """Signals, sockets, files and rights of the daemon."""
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
+from pathlib import Path
 
 import pytest
 
@@ -271,6 +273,30 @@ def test_the_pid_file_names_the_daemon_and_goes_with_it(quotagate, idle_quotagat
     assert int(pid_file.read_text()) == gate.pid()
     gate.stop()
     assert not pid_file.exists()
+
+
+@pytest.mark.parametrize("option", ["address", "control", "pid_file"])
+def test_a_folder_that_is_not_there_is_told_and_not_made(idle_quotagate, configuration, folder, option):
+    """It is a slip of the pen: root makes none for it and gives none away."""
+    path = folder / "typo" / "it"
+    listen = f'listen second {{ protocol = policy  address = "unix:{path}" }}'
+    gate = idle_quotagate(configuration(more=listen if option == "address" else f'{option} = "{path}"')).launch()
+    assert gate.ends() == 1
+    assert f"{path}: " + ("No such file or directory" if option == "pid_file" else "its folder is not there") in gate.said()
+    assert not path.parent.exists()
+
+
+@pytest.mark.parametrize("option", ["address", "control", "pid_file"])
+def test_a_folder_below_run_is_made_and_the_daemons(quotagate, configuration, option):
+    made = Path(f"/run/quotagate-test-{os.getpid()}")
+    path = made / "it"
+    listen = f'listen second {{ protocol = policy  address = "unix:{path}" }}'
+    try:
+        quotagate(configuration(more=listen if option == "address" else f'{option} = "{path}"'))
+        assert path.exists()
+        assert (made.stat().st_uid, stat.S_IMODE(made.stat().st_mode)) == (USERS["quotagate"], 0o755)
+    finally:
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def test_check_learns_of_charges_from_the_running_daemon(quotagate, configuration, run):
