@@ -112,6 +112,25 @@ def test_a_directory_too(gate, mail):
     assert row(status(daemon)["directories"], name="staff")["answering"] is False
 
 
+@pytest.mark.parametrize("mode, notes", [
+    (0o000, [r"{home}\S*: Permission denied", r"{home}/vmail\S*: Permission denied"]),
+    (0o755, [r"{home}.* is empty: is its disk not mounted\?", "{home}/vmail: No such file or directory"]),
+], ids=["ProtectHome=yes", "ProtectHome=tmpfs"])
+@pytest.mark.parametrize("kind", ["maildir", "mbox"])
+def test_homes_that_the_service_manager_hides(gate, folder, kind, mode, notes):
+    """What lies over /home then is an empty folder of root's. Nobody without a mailbox is told apart there."""
+    home = folder / "home"
+    home.mkdir()
+    home.chmod(mode)
+    daemon = gate("".join(f'store {name} {{ type = {kind}  path = "{path}"  user = vmail }}\n'
+                          f"domain {name}.example {{ store = {name} }}\n"
+                          for name, path in (("itself", f"{home}/%n"), ("below", f"{home}/vmail/%n"))))
+    with daemon.policy() as mta:
+        for name, said in zip(("itself", "below"), notes):
+            assert mta.ask(f"joe@{name}.example").startswith("451 ")
+            daemon.says(f'event=no-answer store={name} recipient=joe@{name}.example note="?' + said.format(home=home))
+
+
 # ---- a server of another kind ----
 
 WRONG_PORT = {
