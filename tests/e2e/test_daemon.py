@@ -102,6 +102,24 @@ def test_sighup_reopens_the_log(quotagate, configuration, folder, mail, mistake)
     until(lambda: OK in (log / "quotagate.log").read_text(), "and is written")
 
 
+@pytest.mark.parametrize("create", [True, False])
+def test_sighup_after_rotation_in_a_folder_of_roots(quotagate, configuration, folder, create):
+    """As logrotate does it with `create 0640 quotagate quotagate`, and without."""
+    (folder / "logs").mkdir()
+    log, old = folder / "logs" / "quotagate.log", folder / "logs" / "quotagate.log.1"
+    gate = quotagate(configuration(more=f'log {{ to = "{log}" }}'))
+    log.rename(old)
+    if create:
+        log.touch(mode=0o640)
+        os.chown(log, USERS["quotagate"], USERS["quotagate"])
+    gate.signal(signal.SIGHUP)
+    written = log if create else old
+    until(lambda: "event=reloaded" in written.read_text(), "the log goes on")
+    answers(gate, OK)
+    until(lambda: OK in written.read_text(), "and on")
+    assert ("event=log-not-opened" in old.read_text()) == (not create) == (not log.exists())
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_question_that_is_being_asked_is_answered_before_the_end(quotagate, configuration, number):
     gate = quotagate(configuration())
