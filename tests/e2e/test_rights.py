@@ -207,6 +207,20 @@ def test_one_user_for_everything(idle_quotagate, configuration):
     assert answer(gate).startswith("452 ")
 
 
+def test_the_one_user_is_named_once_and_check_becomes_it_too(idle_quotagate, configuration, mail):
+    """Its mail is nobody else's business, and the daemon was never root."""
+    mail.chmod(0o700)
+    gate = idle_quotagate(configuration(top="user = vmail", user=""))
+    as_root = list(gate.enclosed)
+    gate.enclosed += ["setpriv", "--reuid", "vmail", "--regid", "vmail", "--clear-groups", "--no-new-privs"]
+    gate.start()
+    assert answer(gate).startswith("452 ")
+    gate.enclosed = as_root
+    assert gate.check(FULL).returncode == 1
+    gate.configuration.write_text(configuration(user=""))
+    assert gate.check(FULL).returncode == 3
+
+
 @pytest.fixture
 def control(folder):
     """Handed down by root, as by packaging/quotagate.socket: nobody else may connect."""

@@ -36,7 +36,7 @@ def test_systemd_takes_the_units(folder, unit):
     assert status == 0 and not ours, said
 
 
-@pytest.mark.parametrize("unit, most", [(SEVERAL, 21), (ONE, 15)], ids=["several users", "one user"])
+@pytest.mark.parametrize("unit, most", [(SEVERAL, 20), (ONE, 10)], ids=["several users", "one user"])
 def test_exposure(unit, most):
     """In tenths, as --threshold takes them."""
     status, said = analyze("security", "--offline=true", f"--threshold={most}", str(unit))
