@@ -84,6 +84,15 @@ static void *path_open(const void *conf, struct err *err)
 	return p;
 }
 
+/* Past slashes, and past names that are `.`, which lead nowhere. */
+static const char *skip_still(const char *path)
+{
+	for (path += strspn(path, "/"); path[0] == '.' && (path[1] == '/' || path[1] == '\0');
+		path += strspn(path, "/"))
+		path++;
+	return path;
+}
+
 /* What of `path` stands below `root`, compared by whole names; null when it is not below it, or is the root itself. */
 static const char *below(const char *path, const char *root)
 {
@@ -92,7 +101,7 @@ static const char *below(const char *path, const char *root)
 		n--;
 	if (strncmp(path, root, n) != 0 || path[n] != '/')
 		return NULL;
-	path += n + strspn(path + n, "/");
+	path = skip_still(path + n);
 	return *path ? path : NULL;
 }
 

@@ -31,6 +31,7 @@ static void test_kinds(void **state)
 	struct opened o = open_roots();
 	assert_found(ask_path(&o, at("mail/joe")), SOURCE_STAT, 1234, 0);
 	assert_found(ask_path(&o, at("mail//joe")), SOURCE_STAT, 1234, 0);
+	assert_found(ask_path(&o, at("mail/./joe")), SOURCE_STAT, 1234, 0);
 	assert_found(ask_path(&o, at("mail/tree")), SOURCE_STAT, 11, 0);
 	assert_found(ask_path(&o, at("mail/tree/")), SOURCE_STAT, 11, 0);
 	/* As Exim counts: with the trash. */
@@ -64,7 +65,7 @@ static void test_outside(void **state)
 	make_sized("secret", 5);
 	make_link("../secret", "mail/out");
 	const char *const rows[] = { at("vmail2/joe"), at("secret"), at("vmail/../secret"), at("vmail"), at("vmail/"),
-		"/", "/etc/passwd" };
+		at("vmail/."), at("mail//.//./"), "/", "/etc/passwd" };
 	struct opened o = open_roots();
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct asked a = ask_path(&o, rows[i]);
