@@ -200,29 +200,11 @@ static struct config *read_first(struct serve *s)
 	return c;
 }
 
-int command_serve(const struct command_line *line)
+/* The engine keeps what it needs of `c`. Else the exit status; why not was told. */
+static int begin(struct serve *s, struct config *c)
 {
-	static struct serve serve;
-	struct serve *s = &serve;
 	struct list fresh;
 	struct err err;
-	s->file = realpath(line->file, NULL);
-	if (!s->file) {
-		fprintf(stderr, "quotagate: %s: %s\n", line->file, strerror(errno));
-		return EXIT_USAGE;
-	}
-	explain_crashes(true);
-	s->use = config_use_here();
-	s->pid_fd = -1;
-	s->next_number = 1;
-	list_init(&s->listeners);
-	if (!inherited_open(&s->inherited, &err) || !supervisor_open(&s->supervisor, &err)) {
-		fprintf(stderr, "quotagate: %s\n", err.text);
-		return EXIT_FAILED;
-	}
-	struct config *c = read_first(s);
-	if (!c)
-		return EXIT_FAILED;
 	if (config_print_errors(c))
 		return EXIT_USAGE;
 	if (c->n_listeners == 0) {
@@ -240,7 +222,33 @@ int command_serve(const struct command_line *line)
 	serve_warn_unused(s);
 	engine_doubt(&s->engine);
 	supervisor_say(&s->supervisor, "READY=1\nSTATUS=Answers questions");
+	return EXIT_OK;
+}
+
+int command_serve(const struct command_line *line)
+{
+	static struct serve serve;
+	struct serve *s = &serve;
+	struct err err;
+	s->file = realpath(line->file, NULL);
+	if (!s->file) {
+		fprintf(stderr, "quotagate: %s: %s\n", line->file, strerror(errno));
+		return EXIT_USAGE;
+	}
+	explain_crashes(true);
+	s->use = config_use_here();
+	s->pid_fd = -1;
+	s->next_number = 1;
+	list_init(&s->listeners);
+	if (!inherited_open(&s->inherited, &err) || !supervisor_open(&s->supervisor, &err)) {
+		fprintf(stderr, "quotagate: %s\n", err.text);
+		return EXIT_FAILED;
+	}
+	struct config *c = read_first(s);
+	int status = c ? begin(s, c) : EXIT_FAILED;
 	config_put(c);
+	if (status != EXIT_OK)
+		return status;
 	uv_run(&s->engine.loop, UV_RUN_DEFAULT);
 	end(s);
 	return s->failed ? EXIT_FAILED : EXIT_OK;
