@@ -121,17 +121,49 @@ static enum listing count_entries(LDAP *ld, LDAPMessage *answer, bool more, stru
 	return LISTING_FAILED;
 }
 
+/* The entry has no attribute of this name, or one of no values. */
+static bool is_absent(const char *name, struct str attribute, const struct berval *values)
+{
+	return !values || !str_eq_nocase(attribute, str_of(name));
+}
+
+/* libldap says of an attribute that memory was too short for what it says of one that is not there. So what it gave is
+   compared with what the entry holds. False: something was left out. */
+static bool is_whole(LDAP *ld, LDAPMessage *message, const struct ldap_entry *entry, const struct ldap_names *names)
+{
+	BerElement *rest = NULL;
+	struct berval dn, attribute = { 0 }, *values = NULL;
+	bool whole = ldap_get_dn_ber(ld, message, &rest, &dn) == LDAP_SUCCESS;
+	while (whole) {
+		whole = ldap_get_attribute_ber(ld, message, rest, &attribute, &values) == LDAP_SUCCESS;
+		if (!whole || !attribute.bv_val)
+			break;
+		for (size_t i = 0; i < LDAP_ROLES; i++)
+			if (names->attribute[i] && !entry->values[i])
+				whole = whole && is_absent(names->attribute[i],
+							 (struct str){ attribute.bv_val, attribute.bv_len }, values);
+		ber_memfree(values); /* they lie in the message */
+		values = NULL;
+	}
+	ber_free(rest, 0);
+	return whole;
+}
+
 static enum listing read_entry(struct ldap_directory *d, LDAPMessage *answer, const struct mailbox *address,
 	struct buf *targets, struct buf *note)
 {
 	LDAP *ld = ldap_link_handle(d->link);
 	LDAPMessage *message = ldap_first_entry(ld, answer);
 	char *dn = ldap_get_dn(ld, message);
-	struct ldap_entry entry = { .dn = dn ? dn : "?" };
+	struct ldap_entry entry = { .dn = dn };
 	for (size_t i = 0; i < LDAP_ROLES; i++)
 		if (d->names.attribute[i])
 			entry.values[i] = ldap_get_values_len(ld, message, d->names.attribute[i]);
-	enum listing listing = ldap_entry_read(&entry, &d->names, address, targets, note);
+	enum listing listing = LISTING_FAILED;
+	if (dn && is_whole(ld, message, &entry, &d->names))
+		listing = ldap_entry_read(&entry, &d->names, address, targets, note);
+	else
+		buf_puts(note, "out of memory, or the answer makes no sense");
 	for (size_t i = 0; i < LDAP_ROLES; i++)
 		ldap_value_free_len(entry.values[i]);
 	ldap_memfree(dn);
