@@ -62,7 +62,22 @@ def reconnecting(world, row):
     asking(world, row)
 
 
+def beginning(world, row):
+    """The helper is a new one, and what it asks was never asked by it before."""
+    world.renew()
+    asking(world, row)
+
+
+def telling(world, row):
+    """Somebody's mailbox is nearly full: the program is told of it, or the log says that it was not. Nothing is left waiting."""
+    until(lambda: world.gate.helpers(world.helped), "the helper is there")
+    before = world.ends()
+    row.ask(world.askers[0], world.nearly_full())
+    until(lambda: world.ends() > before, "the news has come to an end")
+
+
 asking.meanwhile, reloading.meanwhile, replacing.meanwhile = "", ", during a reload", ", while a helper is replaced"
+beginning.meanwhile, telling.meanwhile = ", when it is new", ""
 reconnecting.meanwhile = ", after the server behind a store was started anew"
 
 

@@ -13,7 +13,8 @@ LIBRARY = Path(PROGRAM).parent / "tests" / "fault" / "fault.so"
 CALLS = ("alloc", "accept", "read", "recv", "recvmsg", "write", "send", "sendmsg", "open", "openat2", "readdir", "stat",
          "socket", "connect", "bind", "listen", "socketpair", "pipe", "fork", "epoll_ctl", "epoll_wait", "poll", "mmap",
          "getrandom", "fcntl", "epoll_create", "library_alloc")
-ROLES = {"daemon": 1, "nursery": 2, "helper": 4, "reader": 8}  # the last one reads the configuration at a reload
+# The reader reads the configuration at a reload. Helpers of a section that is named `aside` have no role here.
+ROLES = {"daemon": 1, "nursery": 2, "helper": 4, "reader": 8}
 
 # What each call says on a machine that has run out of something.
 USUAL = {

@@ -30,7 +30,7 @@
 #include <unistd.h>
 
 /* Which process this is: the daemon until it names itself otherwise. */
-enum role { DAEMON = 1, NURSERY = 2, HELPER = 4, READER = 8 };
+enum role { DAEMON = 1, NURSERY = 2, HELPER = 4, READER = 8, ASIDE = 16 };
 
 /* The order is that of CALLS in tests/e2e/fault_plan.py. */
 enum call {
@@ -350,6 +350,8 @@ static enum role role_of(const char *name)
 {
 	if (strcmp(name, "qg-nursery") == 0)
 		return NURSERY;
+	if (strcmp(name, "qg-aside") == 0)
+		return ASIDE;
 	return strcmp(name, "qg-config") == 0 ? READER : HELPER;
 }
 
