@@ -1,6 +1,6 @@
 /* Names of messages in a Maildir, which the user chooses: what size and flags they tell, beside the simplest reader. */
-#include "store/recount.h"
 #include "fuzz.h"
+#include "store/recount.h"
 
 #include <stdlib.h>
 
