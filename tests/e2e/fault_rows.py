@@ -4,8 +4,8 @@ import signal
 
 import fault_machine
 from fault_calls import Series, asking, beginning, reconnecting, reloading, replacing, run_series, run_start, telling
-from fault_servers import (CgiWorld, DoveadmWorld, ErrandWorld, ImapWorld, LdapWorld, MariadbWorld, NameWorld, NotifyWorld,
-                           PostgresqlWorld, RedisWorld, SqliteWorld)
+from fault_servers import (CgiWorld, DoveadmWorld, ErrandWorld, ImapWorld, LdapWorld, NameWorld, NotifyWorld, RedisWorld,
+                           SqliteWorld)
 from fault_world import FarWorld
 
 KILL, STOP = -signal.SIGKILL, -signal.SIGSTOP
@@ -51,8 +51,6 @@ def helper(what, asked, new, ends, step):
 POOL = ("recv", "send")  # how a helper hears and answers; most libraries use the same
 SERVED = [
     (SqliteWorld, helper("SQLite", ("alloc", *POOL, "stat", "fcntl"), ("open",), POOL, 20)),
-    (PostgresqlWorld, helper("PostgreSQL", ("alloc", *POOL, "poll"), ("socket", "connect"), (*POOL, "poll"), 500)),
-    (MariadbWorld, helper("MariaDB", ("alloc", *POOL, "poll"), ("socket", "connect"), (*POOL, "poll"), 200)),
     (RedisWorld, helper("Redis", ("alloc", *POOL, "read", "write", "poll"), ("socket", "connect"), (*POOL, "read", "write"), 1)),
     (LdapWorld, helper("LDAP", ("alloc", *POOL, "read", "write", "poll"), ("socket", "connect", "fcntl"),
                        (*POOL, "read", "write"), 5)),

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from askers import PASS, Policy, Socketmap, Web
-from databases import Mariadb, Postgresql, Sqlite, schema, secret
+from databases import Sqlite, schema, secret
 from datagrams import free_udp_port
 from enclosure import free_port, mbox, until
 from fault_world import EXPECTED, FULL, LIMIT, OK, World, maildir
@@ -83,10 +83,8 @@ class ServedWorld(World):
 # ---- databases and directories ----
 
 class SqliteWorld(ServedWorld):
-    kind = Sqlite
-
     def prepare(self):
-        self.server = self.kind(self.place)
+        self.server = Sqlite(self.place)
 
     def begin(self):
         super().begin()
@@ -95,14 +93,6 @@ class SqliteWorld(ServedWorld):
 
     def store(self):
         return f"type = sql  rule = fits  preset = dovecot  {self.server.options('mail')}\n   "
-
-
-class PostgresqlWorld(SqliteWorld):
-    kind = Postgresql
-
-
-class MariadbWorld(SqliteWorld):
-    kind = Mariadb
 
 
 class RedisWorld(ServedWorld):
