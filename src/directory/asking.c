@@ -257,6 +257,7 @@ static size_t answer(const void *arg, void *state, const struct desk_question *q
 	}
 	r->note_len = (uint32_t)note.len;
 	r->heard = !trouble && conf->type->heard ? conf->type->heard(state) : HEARD_NOTHING;
+	desk_heard((enum heard)r->heard);
 	memcpy(r->rest + note.len, record, targets.len);
 	return offsetof(struct report, rest) + note.len + targets.len;
 }

@@ -71,8 +71,8 @@ bool command_run(char *const argv[], char *const env[], msec timeout, struct err
 		become(argv, env, pair[1]);
 	int failed = errno;
 	close(pair[1]);
-	/* Ends with exec, which closes the other end. */
-	bool started = pid > 0 && read(pair[0], &wrong, sizeof(wrong)) == 0;
+	/* Ends with exec, which closes the other end. Where it cannot be read, the program may have been started. */
+	bool started = pid > 0 && read(pair[0], &wrong, sizeof(wrong)) <= 0;
 	close(pair[0]);
 	if (pid < 0)
 		return err_set(err, "cannot fork: %s", strerror(failed));

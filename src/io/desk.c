@@ -188,6 +188,8 @@ struct pool_stats desk_stats(const struct desk *d)
 
 /* ---- the helper's end ---- */
 
+#define FAULTS_MOST 2
+
 struct clerk {
 	const struct desk_service *service;
 	void *state; /* null while it cannot be opened */
@@ -240,10 +242,21 @@ static size_t answer_many(struct clerk *clerk, struct pool_task *tasks, size_t n
 	return answered;
 }
 
+static unsigned faults; /* in a row */
+
+void desk_heard(enum heard heard)
+{
+	switch (heard) {
+	case HEARD_NOTHING: break;
+	case HEARD_ANSWER: faults = 0; break;
+	case HEARD_FAULT: faults++; break;
+	}
+}
+
 static size_t answer(void *state, struct pool_task *tasks, size_t n)
 {
 	struct clerk *clerk = state;
-	if (confine_outdated())
+	if (confine_outdated() || faults >= FAULTS_MOST)
 		return 0;
 	if (n > 1 && clerk->state && clerk->service->answer_many) {
 		size_t answered = answer_many(clerk, tasks, n);

@@ -8,6 +8,7 @@
 #define IO_DESK_H
 
 #include "base/err.h"
+#include "base/heard.h"
 #include "base/str.h"
 #include "io/pool.h"
 
@@ -74,6 +75,11 @@ struct desk_service {
 	size_t (*answer_many)(const void *arg, void *state, struct desk_task *, size_t n);
 	const void *arg; /* for answer() and answer_many() */
 };
+
+/* In answer() and answer_many(): what a question brought to light of the server that it was for. After two faults in a row the
+   process retires before its next question, and another begins anew: a library for which memory was too short while it
+   set itself up may go wrong ever after. */
+void desk_heard(enum heard);
 
 /* As pool_serve(). */
 int desk_serve(int fd, const struct desk_service *);

@@ -77,19 +77,17 @@ static void *mysql_driver_open(const struct sql_place *place, const char *passwo
 	return NULL;
 }
 
+/* What the library itself complains of, or does not tell, leaves a connection of which nobody knows how far it is, and
+   statements that may lack a part. */
 static enum sql_outcome outcome_of(unsigned code)
 {
+	bool of_library = (code >= CR_MIN_ERROR && code <= CR_MAX_ERROR) || code >= CER_MIN_ERROR;
 	switch (code) {
-	case CR_SERVER_GONE_ERROR:
-	case CR_SERVER_LOST:
-	case CR_CONNECTION_ERROR:
-	case CR_CONN_HOST_ERROR:
-	case CR_COMMANDS_OUT_OF_SYNC:
-	case CR_STMT_CLOSED:
+	case 0:
 	case ER_SERVER_SHUTDOWN:
 	case ER_CONNECTION_KILLED:
 	case ER_UNKNOWN_STMT_HANDLER: return SQL_LOST;
-	default: return SQL_REFUSED;
+	default: return of_library ? SQL_LOST : SQL_REFUSED;
 	}
 }
 
@@ -176,6 +174,8 @@ static enum sql_outcome take_rows(struct mysql_link *l, MYSQL_STMT *st, sql_row 
 	MYSQL_RES *meta = mysql_stmt_result_metadata(st);
 	enum sql_outcome outcome = SQL_DONE;
 	int code = 0;
+	if (!meta && (mysql_stmt_errno(st) || mysql_errno(l->db)))
+		return refuse(l, st, err);
 	if (!meta)
 		return sql_words(err, SQL_REFUSED, "", "the query is no SELECT");
 	for (unsigned i = 0; i < n; i++) {

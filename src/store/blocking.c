@@ -283,7 +283,9 @@ static size_t report_put(struct report *r, const struct facts *f, enum heard hea
 
 static enum heard heard_of(const struct blocking_conf *conf, void *state)
 {
-	return conf->type->heard ? conf->type->heard(state) : HEARD_NOTHING;
+	enum heard heard = conf->type->heard ? conf->type->heard(state) : HEARD_NOTHING;
+	desk_heard(heard);
+	return heard;
 }
 
 static size_t answer(const void *arg, void *state, const struct desk_question *q, const char *trouble, void *reply)

@@ -155,6 +155,8 @@ static size_t answer(const void *arg, void *state, const struct desk_question *q
 	buf_puts(&why, trouble ? trouble : "");
 	bool good = !trouble && (q->flag ? post(state, q, &body, &why)
 					 : (r->n = remote_address_find(r->at, q->parts[PART_WHERE], &why)) > 0);
+	if (!trouble)
+		desk_heard(good ? HEARD_ANSWER : HEARD_FAULT);
 	if (good)
 		return offsetof(struct report, rest) + body.len;
 	r->failed = 1;

@@ -72,7 +72,10 @@ def telling(world, row):
     """Somebody's mailbox is nearly full: the program is told of it, or the log says that it was not. Nothing is left waiting."""
     until(lambda: world.gate.helpers(world.helped), "the helper is there")
     before = world.ends()
-    row.ask(world.askers[0], world.nearly_full())
+    fills = world.another_mailbox()
+    row.ask(world.askers[0], fills)
+    world.fill(fills)
+    row.ask(world.askers[0], fills)
     until(lambda: world.ends() > before, "the news has come to an end")
 
 

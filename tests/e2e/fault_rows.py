@@ -4,8 +4,8 @@ import signal
 
 import fault_machine
 from fault_calls import Series, asking, beginning, reconnecting, reloading, replacing, run_series, run_start, telling
-from fault_servers import (CgiWorld, DoveadmWorld, ErrandWorld, ImapWorld, LdapWorld, NameWorld, NotifyWorld, RedisWorld,
-                           SqliteWorld)
+from fault_servers import (CgiWorld, DoveadmWorld, ErrandWorld, ImapWorld, LdapWorld, MariadbWorld, NameWorld, NotifyWorld,
+                           PostgresqlWorld, RedisWorld, SqliteWorld)
 from fault_world import FarWorld
 
 KILL, STOP = -signal.SIGKILL, -signal.SIGSTOP
@@ -51,6 +51,8 @@ def helper(what, asked, new, ends, step):
 POOL = ("recv", "send")  # how a helper hears and answers; most libraries use the same
 SERVED = [
     (SqliteWorld, helper("SQLite", ("alloc", *POOL, "stat", "fcntl"), ("open",), POOL, 20)),
+    (PostgresqlWorld, helper("PostgreSQL", ("alloc", *POOL, "poll"), ("socket", "connect"), (*POOL, "poll"), 1500)),
+    (MariadbWorld, helper("MariaDB", ("alloc", *POOL, "poll"), ("socket", "connect"), (*POOL, "poll"), 200)),
     (RedisWorld, helper("Redis", ("alloc", *POOL, "read", "write", "poll"), ("socket", "connect"), (*POOL, "read", "write"), 1)),
     (LdapWorld, helper("LDAP", ("alloc", *POOL, "read", "write", "poll"), ("socket", "connect", "fcntl"),
                        (*POOL, "read", "write"), 5)),
@@ -58,7 +60,7 @@ SERVED = [
     (DoveadmWorld, helper("doveadm", (*POOL, "read", "open", "stat", "poll"), ("socket", "connect"), (*POOL, "poll"), 200)),
     (CgiWorld, helper("quota.cgi", (*POOL, "poll"), ("socket", "connect"), (*POOL, "poll"), 200)),
     (ErrandWorld, helper("questions by HTTP", (*POOL, "poll"), ("socket", "connect"), (*POOL, "poll"), 200)),
-    (NameWorld, helper("names", ("alloc", *POOL), (), POOL, None)),
+    (NameWorld, helper("names", ("alloc", *POOL), (), POOL, 5)),
     (NotifyWorld, [
         *[Series("helper", call, telling, what=" (notify)") for call in (*POOL, "open", "pipe", "fork", "poll")],
         *[Series("helper", call, telling, error=KILL, what=" (notify)") for call in (*POOL, "pipe", "fork", "poll")],

@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from askers import PASS, Policy, Socketmap, Web
-from databases import Sqlite, schema, secret
+from databases import Mariadb, Postgresql, Sqlite, schema, secret
 from datagrams import free_udp_port
 from enclosure import free_port, mbox, until
 from fault_world import EXPECTED, FULL, LIMIT, OK, World, maildir
@@ -83,8 +83,10 @@ class ServedWorld(World):
 # ---- databases and directories ----
 
 class SqliteWorld(ServedWorld):
+    kind = Sqlite
+
     def prepare(self):
-        self.server = Sqlite(self.place)
+        self.server = self.kind(self.place)
 
     def begin(self):
         super().begin()
@@ -93,6 +95,14 @@ class SqliteWorld(ServedWorld):
 
     def store(self):
         return f"type = sql  rule = fits  preset = dovecot  {self.server.options('mail')}\n   "
+
+
+class PostgresqlWorld(SqliteWorld):
+    kind = Postgresql
+
+
+class MariadbWorld(SqliteWorld):
+    kind = Mariadb
 
 
 class RedisWorld(ServedWorld):
@@ -291,10 +301,13 @@ class NotifyWorld(ServedWorld):
         seen = by_control(f"{self.run}/control.sock")
         return sum(seen(f"quotagate_notify_{what}_total") for what in ("told", "failed", "dropped"))
 
-    def nearly_full(self):
-        """Another mailbox."""
+    def another_mailbox(self):
         self.crowd += 1
-        mbox(self.mail / f"u{self.crowd}", LIMIT * 9 // 10)
+        mbox(self.mail / f"u{self.crowd}", 1000)
         address = f"u{self.crowd}@example.org"
         EXPECTED[address] = PASS
         return address
+
+    def fill(self, address):
+        """It is nearly full."""
+        mbox(self.mail / address.partition("@")[0], LIMIT * 9 // 10)

@@ -127,3 +127,4 @@ def test_silent_servers(world):
             daemon.says(rf"event=peer {kind(name)}={name} host=\S+ state=closed")
             assert world.is_in(name, "closed")
             assert len(re.findall(rf"event=peer {kind(name)}={name} ", daemon.said())) == 2, "opened once, closed once"
+            daemon.says(rf"helper={name} pid=\d+ event=retired")  # after two faults another process begins anew
