@@ -47,7 +47,7 @@ bool serve_reserve_descriptors(struct serve *s, const struct config *c)
 	s->engine.places = SIZE_MAX; /* the listeners have fewer */
 	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < wanted) {
 		wanted = limit.rlim_cur;
-		s->engine.places = wanted > 2 * DESCRIPTORS_OF_OURS ? wanted - DESCRIPTORS_OF_OURS : wanted / 2;
+		s->engine.places = wanted > (rlim_t)2 * DESCRIPTORS_OF_OURS ? wanted - DESCRIPTORS_OF_OURS : wanted / 2;
 	}
 	return loop_reserve(&s->engine.loop, wanted < INT_MAX ? (int)wanted : INT_MAX);
 }
