@@ -1,4 +1,4 @@
-/* What config.c and config_route.c share. Nobody else includes it. */
+/* What config.c, config_sources.c, config_route.c and config_plan.c share. Nobody else includes it. */
 #ifndef DAEMON_CONFIG_INSIDE_H
 #define DAEMON_CONFIG_INSIDE_H
 
@@ -22,9 +22,33 @@ void config_settle_helper(
    of. */
 struct seal_keys *config_read_keys(struct config *, const struct conf_section *, const char *path, enum config_use);
 
-/* ---- config_route.c: stores, directories and domains, and the plan of the nursery ---- */
+#define CONFIG_SETTINGS_MAX 65536 /* octets of all settings whose digest is taken at once */
 
-/* False: out of memory. */
+static inline struct limit config_limit(uint64_t octets, uint64_t messages)
+{
+	return (struct limit){ .named = octets || messages, .octets = octets, .messages = (uint32_t)messages };
+}
+
+/* ---- config_sources.c ---- */
+
+void config_read_stores(struct config *, enum config_use);
+/* Their helpers' sets stand behind those of the stores. */
+void config_read_directories(struct config *, enum config_use);
+
+/* ---- config_plan.c ---- */
+
+/* The helpers of one section; `arg` is for `run`, see nursery.h. */
+struct nursery_set config_set(const struct config *, const struct config_helper *, const char *name,
+	int (*run)(int, const void *), const void *arg);
+
+/* Its helpers' set stands behind those of stores and directories. */
+void config_read_notify(struct config *, enum config_use);
+/* When all sets but the reader's, the last one, are there. */
+void config_read_plan(struct config *);
+
+/* ---- config_route.c ---- */
+
+/* All of them. False: out of memory. */
 bool config_read_routes(struct config *, enum config_use);
 void config_free_routes(struct config *);
 
