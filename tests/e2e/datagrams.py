@@ -1,7 +1,7 @@
 """What asks by UDP: a socket of its own, to which the answers come back."""
 import socket
 
-from enclosure import PATIENCE
+from enclosure import PATIENCE, free_port
 
 
 def family(host):
@@ -9,9 +9,7 @@ def family(host):
 
 
 def free_udp_port(host="127.0.0.1"):
-    with socket.socket(family(host), socket.SOCK_DGRAM) as probe:
-        probe.bind((host, 0))
-        return probe.getsockname()[1]
+    return free_port(host, family(host), socket.SOCK_DGRAM)
 
 
 class Datagrams:

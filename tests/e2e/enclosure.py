@@ -4,6 +4,7 @@ State lives in one folder a server. Its ends are hard: stop() kills, and everyth
 """
 import contextlib
 import os
+import random
 import socket
 import subprocess
 import time
@@ -39,10 +40,14 @@ def until(condition, what, seconds=PATIENCE):
         time.sleep(0.01)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(host="127.0.0.1", family=socket.AF_INET, kind=socket.SOCK_STREAM):
+    """Below those that connections which go out are given (ip_local_port_range): one of them may take such a port before the
+    server that it is meant for."""
+    while True:
+        port = random.randrange(12000, 32000)
+        with socket.socket(family, kind) as probe, contextlib.suppress(OSError):
+            probe.bind((host, port))
+            return port
 
 
 def connects(port):
