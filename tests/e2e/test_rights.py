@@ -2,6 +2,7 @@
 
 What a confined process can still do is tried from within by tests/unit/confine.c, for every kind of process.
 """
+import contextlib
 import json
 import os
 import re
@@ -253,8 +254,11 @@ def holds(pid, connection):
     port = "%04X" % connection.getpeername()[1]
     with open("/proc/net/tcp") as table:
         inodes = [row.split()[9] for row in table if row.split()[1].endswith(":" + port)]
-    fds = f"/proc/{pid}/fd"
-    return any(os.readlink(f"{fds}/{fd}") == f"socket:[{inode}]" for fd in os.listdir(fds) for inode in inodes)
+    fds, held = f"/proc/{pid}/fd", set()
+    for fd in os.listdir(fds):
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile: a shell may still be on its way to the program
+            held.add(os.readlink(f"{fds}/{fd}"))
+    return any(f"socket:[{inode}]" in held for inode in inodes)
 
 
 def connected(server, pid):
