@@ -153,6 +153,8 @@ static bool is_full(const struct gate *g, const struct verdict *v)
 
 static void tell_judged(const struct gate *g, const struct ask *a, const struct probe *p, msec now)
 {
+	if (!g->stores.judged || a->query.kind != QUERY_RECIPIENT || a->query.purpose != PURPOSE_DELIVER)
+		return;
 	const struct judged j = { .store = p->store,
 		.name = probe_name(p, &p->address),
 		.place = { p->text, p->host.len + p->home.len },
@@ -160,8 +162,7 @@ static void tell_judged(const struct gate *g, const struct ask *a, const struct 
 		.answer = &p->answer,
 		.full = is_full(g, &p->answer.verdict) && a->answer.verdict.waived == WAIVED_NOT &&
 			p->answer.verdict.waived == WAIVED_NOT };
-	if (g->stores.judged && a->query.kind == QUERY_RECIPIENT && a->query.purpose == PURPOSE_DELIVER)
-		g->stores.judged(g->stores.context, &j, now);
+	g->stores.judged(g->stores.context, &j, now);
 }
 
 /* The message is here and was let in. */
